@@ -1,0 +1,196 @@
+// The vocabulary of the pipeline: what an event is, from whichever source. Imports nothing but other core files.
+
+/** Where a fact came from (`puppy.origin`). */
+export type Origin = 'audit' | 'proc' | 'cache' | 'packet' | 'sock_diag' | 'fanotify' | 'runtime';
+
+export type Module = 'audit' | 'pcap' | 'fsnotify' | 'logs' | 'inventory' | 'agent';
+
+export type Outcome = 'success' | 'failure' | 'unknown';
+
+/** A numeric id with the name it had when the event was enriched; the name is absent when nothing maps it. */
+export interface Identity {
+  readonly id: number;
+  readonly name?: string;
+}
+
+/** The ids of a task, as the kernel names them; each is absent where the source didn't tell. Shared (interned) between processes. */
+export interface Credentials {
+  readonly uid?: Identity;
+  readonly euid?: Identity;
+  readonly suid?: Identity;
+  readonly fsuid?: Identity;
+  readonly gid?: Identity;
+  readonly egid?: Identity;
+  readonly sgid?: Identity;
+  readonly fsgid?: Identity;
+}
+
+/** The login that a process descends from: audit's loginuid and session, absent where unset. */
+export interface Login {
+  readonly auid?: Identity;
+  readonly session?: number;
+  readonly terminal?: string;
+  readonly address?: string;
+}
+
+/** What one process is since its last exec. Immutable: a later exec makes a new image, so that snapshots stay true. */
+export interface ProcessImage {
+  readonly pid: number;
+  /** What the entity id is hashed from: `pid:stamp of its first exec event`, or for a process found in /proc `pid@boot id/start ticks`. */
+  readonly entitySeed: string;
+  /** Resolved path of the executable, in the process's own root. */
+  readonly executable?: string;
+  /** The path as invoked and the shebang chain, absolute where that is known, in the order of the PATH records; without the ELF loader. */
+  readonly invoked?: readonly string[];
+  readonly comm?: string;
+  readonly args?: readonly string[];
+  /** The true number of arguments, also where `args` is cut. */
+  readonly argsCount?: number;
+  /** `args` joined by one space, nothing quoted. */
+  readonly commandLine?: string;
+  readonly cwd?: string;
+  /** Milliseconds since the epoch. */
+  readonly startMs?: number;
+  readonly tty?: string;
+  readonly credentials?: Credentials;
+  readonly login?: Login;
+  /** True when the process's root directory isn't the host's. */
+  readonly foreignRoot?: boolean;
+  readonly origin: Origin;
+}
+
+export interface Process {
+  readonly image: ProcessImage;
+  /** Nearest first, at most 16; `ancestors[0]` is the parent. */
+  readonly ancestors: readonly ProcessImage[];
+  /** The parent's pid, known also where nothing else of the parent is. */
+  readonly parentPid?: number;
+}
+
+export interface Endpoint {
+  readonly ip?: string;
+  readonly port?: number;
+  readonly domain?: string;
+}
+
+/** One audit record as rules and alerts read it. Values are decoded text; unset and `(null)` values are absent. */
+export interface RecordView {
+  /** The record type's name: `SYSCALL`, `PATH`, `USER_LOGIN`. */
+  readonly type: string;
+  get(name: string): string | undefined;
+  entries(): Iterable<readonly [string, string]>;
+}
+
+interface EventBase {
+  readonly module: Module;
+  /** The event's own time, milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** When the agent read it, milliseconds since the epoch. */
+  readonly createdMs: number;
+  /** The source's own stamp (audit: `sec.ms:serial`); with `ordinal` it identifies the event within its source. */
+  readonly stamp: string;
+  readonly ordinal: number;
+  /** The audit serial. */
+  readonly sequence?: number;
+  readonly outcome?: Outcome;
+  /** The errno's name, such as `ECONNREFUSED`. */
+  readonly errorCode?: string;
+  /** Short codes of what was odd. */
+  readonly warnings: readonly string[];
+  /** The records it was made of; valid only while the event is being processed. */
+  readonly records?: readonly RecordView[];
+}
+
+export interface ExecEvent extends EventBase {
+  readonly kind: 'exec';
+  readonly process: Process;
+}
+
+/** A failed execve: `process` is the caller, as it was; `target` is what it tried to run. */
+export interface ExecFailedEvent extends EventBase {
+  readonly kind: 'exec_failed';
+  readonly process: Process;
+  readonly target?: string;
+}
+
+export interface NetworkEvent extends EventBase {
+  readonly kind: 'connect' | 'accept' | 'bind' | 'listen';
+  readonly process?: Process;
+  /** The initiator's end. */
+  readonly source?: Endpoint;
+  readonly destination?: Endpoint;
+  readonly family?: 'ipv4' | 'ipv6';
+  /** Absent until something tells it: a connect record can't. */
+  readonly transport?: 'tcp' | 'udp' | 'sctp' | 'icmp';
+  /** How the kernel was asked, where it wasn't the plain syscall: `sendto` (TCP Fast Open), `io_uring`. */
+  readonly via?: string;
+}
+
+/** An audit event whose meaning is told by its kind alone; rules see its records. */
+export interface AuditRecordEvent extends EventBase {
+  readonly kind:
+    | 'root_changed'
+    | 'namespace_entered'
+    | 'audit_config_changed'
+    | 'logged_in'
+    | 'login_failed'
+    | 'session_opened'
+    | 'session_closed'
+    | 'sudo_command'
+    | 'user_added'
+    | 'user_deleted'
+    | 'group_changed'
+    | 'password_changed'
+    | 'service_started'
+    | 'service_stopped'
+    | 'host_booted'
+    | 'host_stopping'
+    | 'anomaly'
+    /** Any other audit event: a host's own rule, or a record type with no kind of its own. */
+    | 'audit_event';
+  readonly process?: Process;
+  /** The account that was acted on, for authentication and iam. */
+  readonly target?: { readonly name?: string; readonly id?: number };
+  readonly address?: string;
+  readonly terminal?: string;
+  readonly service?: string;
+}
+
+/** What the agent says of itself. `details` goes to `puppy.<kind>`: plain JSON values, nothing absent inside. */
+export interface AgentEvent extends EventBase {
+  readonly kind: 'agent_started' | 'agent_stopped' | 'rules_loaded' | 'rule_rejected' | 'source_down' | 'source_up';
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Something was lost: which stage, by which measure, how much, in which window. */
+export interface LossEvent extends EventBase {
+  readonly kind: 'loss';
+  readonly message: string;
+  readonly loss: {
+    readonly source: Module | 'output';
+    /** `socket`, `incomplete`, `kernel_backlog`, `ring`, `assembler`, `output`. */
+    readonly reason: string;
+    readonly count: number;
+    readonly unit: 'events' | 'records' | 'lines';
+    /** True where `count` can be more than what was lost. */
+    readonly upperBound: boolean;
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly heaviest?: { readonly uid?: number; readonly executable?: string; readonly bytes: number };
+  };
+}
+
+export interface HeartbeatEvent extends EventBase {
+  readonly kind: 'heartbeat';
+  /** Totals since the start by stage, plain numbers nested at most two deep. */
+  readonly counters: Readonly<Record<string, unknown>>;
+}
+
+export type HostEvent = ExecEvent | ExecFailedEvent | NetworkEvent | AuditRecordEvent;
+export type AnyEvent = HostEvent | AgentEvent | LossEvent | HeartbeatEvent;
+export type Kind = AnyEvent['kind'];
+
+/** Sigma's levels, least first. */
+export const LEVELS = ['informational', 'low', 'medium', 'high', 'critical'] as const;
+export type Level = (typeof LEVELS)[number];
