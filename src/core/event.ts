@@ -187,9 +187,16 @@ export interface HeartbeatEvent extends EventBase {
   readonly counters: Readonly<Record<string, unknown>>;
 }
 
-export type HostEvent = ExecEvent | ExecFailedEvent | NetworkEvent | AuditRecordEvent;
+export type HostEvent = ExecEvent | ExecFailedEvent | NetworkEvent | AuditRecordEvent | ExitEvent;
 export type AnyEvent = HostEvent | AgentEvent | LossEvent | HeartbeatEvent;
 export type Kind = AnyEvent['kind'];
+
+/** A process ended by exit_group. */
+export interface ExitEvent extends EventBase {
+  readonly kind: 'exit';
+  readonly process: Process;
+  readonly exitCode?: number;
+}
 
 /** Sigma's levels, least first. */
 export const LEVELS = ['informational', 'low', 'medium', 'high', 'critical'] as const;

@@ -1,0 +1,103 @@
+// What a source saw, normalised but not yet enriched: ids are numbers, the process is only what the records themselves say.
+
+import type {
+  AgentEvent,
+  AuditRecordEvent,
+  Endpoint,
+  HeartbeatEvent,
+  LossEvent,
+  Module,
+  NetworkEvent,
+  Outcome,
+  RecordView,
+} from './event.ts';
+
+/** The task fields of an audit SYSCALL (or user-space) record; unset (4294967295) and `(null)`/`(none)` are absent. */
+export interface TaskFacts {
+  readonly pid: number;
+  readonly ppid?: number;
+  readonly uid?: number;
+  readonly euid?: number;
+  readonly suid?: number;
+  readonly fsuid?: number;
+  readonly gid?: number;
+  readonly egid?: number;
+  readonly sgid?: number;
+  readonly fsgid?: number;
+  readonly auid?: number;
+  readonly session?: number;
+  readonly tty?: string;
+  readonly comm?: string;
+  readonly exe?: string;
+}
+
+export interface ObservationBase {
+  readonly module: Module;
+  readonly timeMs: number;
+  readonly createdMs: number;
+  readonly stamp: string;
+  readonly ordinal: number;
+  readonly sequence?: number;
+  readonly outcome?: Outcome;
+  readonly errorCode?: string;
+  readonly warnings: readonly string[];
+  readonly records?: readonly RecordView[];
+}
+
+/** A successful execve or execveat. */
+export interface ExecObservation extends ObservationBase {
+  readonly kind: 'exec';
+  readonly task: TaskFacts;
+  /** Absent when the EXECVE records are missing. Cut at argvMaxBytes; `argsCount` is then still the kernel's argc. */
+  readonly args?: readonly string[];
+  readonly argsCount?: number;
+  readonly cwd?: string;
+  /** PATH items before the ELF loader, absolute where the records allow: as invoked first, then the shebang chain. */
+  readonly invoked: readonly string[];
+  /** The executed file's identity in its file system, from PATH item 0: `dev` as `major:minor` in hex, as the record has it. */
+  readonly file?: { readonly dev: string; readonly inode: string };
+}
+
+/** A failed execve or execveat: `task` is the caller, unchanged. */
+export interface ExecFailedObservation extends ObservationBase {
+  readonly kind: 'exec_failed';
+  readonly task: TaskFacts;
+  readonly target?: string;
+}
+
+export interface NetworkObservation extends ObservationBase {
+  readonly kind: NetworkEvent['kind'];
+  /** Absent only where the kernel names no task (io_uring workers name pid alone). */
+  readonly task?: TaskFacts;
+  readonly source?: Endpoint;
+  readonly destination?: Endpoint;
+  readonly family?: 'ipv4' | 'ipv6';
+  readonly transport?: NetworkEvent['transport'];
+  readonly via?: string;
+}
+
+export interface AuditRecordObservation extends ObservationBase {
+  readonly kind: AuditRecordEvent['kind'];
+  readonly task?: TaskFacts;
+  readonly target?: AuditRecordEvent['target'];
+  readonly address?: string;
+  readonly terminal?: string;
+  readonly service?: string;
+}
+
+/** A process ended (exit_group): feeds the process table. */
+export interface ExitObservation extends ObservationBase {
+  readonly kind: 'exit';
+  readonly task: TaskFacts;
+  readonly exitCode?: number;
+}
+
+export type HostObservation =
+  | ExecObservation
+  | ExecFailedObservation
+  | NetworkObservation
+  | AuditRecordObservation
+  | ExitObservation;
+
+/** Everything that enters the pipeline. The agent's own events need no enriching. */
+export type Observation = HostObservation | AgentEvent | LossEvent | HeartbeatEvent;
