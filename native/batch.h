@@ -62,10 +62,10 @@ class BatchRing {
     return batches_.empty() ? 0 : batches_.front().size();
   }
 
-  // Moves the next batch into `out`; false when there is none.
-  bool take(std::vector<uint8_t>& out) {
+  // Moves the next batch into `out`; false when there is none, or it has grown over `maxBytes` since `peek`.
+  bool take(std::vector<uint8_t>& out, size_t maxBytes) {
     Lock lock(&mutex_);
-    if (batches_.empty()) return false;
+    if (batches_.empty() || batches_.front().size() > maxBytes) return false;
     out.swap(batches_.front());
     bytes_ -= out.size();
     batches_.pop_front();

@@ -1,0 +1,283 @@
+// The only file that knows N-API. Every function takes and gives plain values; handles are small integers, and nothing is
+// finalized by the garbage collector. Errors of the kernel are negative errno numbers; wrong use throws a TypeError.
+
+#define NAPI_DISABLE_CPP_EXCEPTIONS 1
+#include <napi.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audit.h"
+#include "logline.h"
+
+namespace {
+
+using puppy::Assembler;
+using puppy::AuditReader;
+
+// One live reader or one replay; both give their events through the same ring.
+struct Source {
+  std::unique_ptr<AuditReader> reader;
+  std::unique_ptr<Assembler> assembler;  // replay's own
+  std::unique_ptr<puppy::LogFeeder> feeder;
+  napi_threadsafe_function wake = nullptr;
+  Assembler& events() { return reader ? reader->assembler() : *assembler; }
+};
+
+constexpr size_t kMaxSources = 64;
+std::vector<std::unique_ptr<Source>> sources;
+
+Source* sourceOf(const Napi::CallbackInfo& info) {
+  const int64_t id = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().Int64Value() : -1;
+  if (id < 0 || static_cast<size_t>(id) >= sources.size() || !sources[static_cast<size_t>(id)]) {
+    Napi::TypeError::New(info.Env(), "no such source").ThrowAsJavaScriptException();
+    return nullptr;
+  }
+  return sources[static_cast<size_t>(id)].get();
+}
+
+double add(std::unique_ptr<Source> source) {
+  for (size_t i = 0; i < sources.size(); i++) {
+    if (!sources[i]) {
+      sources[i] = std::move(source);
+      return static_cast<double>(i);
+    }
+  }
+  if (sources.size() >= kMaxSources) return -EMFILE;
+  sources.push_back(std::move(source));
+  return static_cast<double>(sources.size() - 1);
+}
+
+double number(const Napi::Object& o, const char* name, double fallback) {
+  const Napi::Value v = o.Get(name);
+  return v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : fallback;
+}
+
+puppy::AssemblerOptions assemblerOptions(const Napi::Object& o) {
+  puppy::AssemblerOptions a;
+  const Napi::Value keys = o.Get("keys");
+  if (keys.IsArray()) {
+    const auto list = keys.As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); i++) a.keys.push_back(list.Get(i).ToString().Utf8Value());
+  }
+  a.argvMaxBytes = static_cast<size_t>(number(o, "argvMaxBytes", 256 * 1024));
+  a.ringBytes = static_cast<size_t>(number(o, "ringBytes", 32 << 20));
+  a.batchBytes = static_cast<size_t>(number(o, "batchBytes", 256 * 1024));
+  return a;
+}
+
+Napi::Value ReplayOpen(const Napi::CallbackInfo& info) {
+  const auto o = info[0].ToObject();
+  auto source = std::make_unique<Source>();
+  puppy::AssemblerOptions a = assemblerOptions(o);
+  a.timeoutByStamp = true;
+  source->assembler = std::make_unique<Assembler>(a);
+  puppy::LogFeeder::Types types;
+  const Napi::Value list = o.Get("types");
+  if (list.IsArray()) {
+    const auto pairs = list.As<Napi::Array>();
+    for (uint32_t i = 0; i < pairs.Length(); i++) {
+      const auto pair = pairs.Get(i).ToObject();
+      types.emplace(pair.Get(0u).ToString().Utf8Value(),
+                    static_cast<uint16_t>(pair.Get(1u).ToNumber().Uint32Value()));
+    }
+  }
+  source->feeder = std::make_unique<puppy::LogFeeder>(source->assembler.get(), std::move(types));
+  return Napi::Number::New(info.Env(), add(std::move(source)));
+}
+
+// feed(id, bytes): a piece of an audit.log.
+Napi::Value Feed(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr) return info.Env().Undefined();
+  if (!s->feeder || !info[1].IsTypedArray()) {
+    Napi::TypeError::New(info.Env(), "feed: a replay and bytes expected").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  const auto bytes = info[1].As<Napi::Uint8Array>();
+  s->feeder->feed(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+  return info.Env().Undefined();
+}
+
+// finish(id): the input ended, or the recorded event did.
+Napi::Value Finish(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s != nullptr && s->feeder) s->feeder->finish();
+  return info.Env().Undefined();
+}
+
+// take(id, buffer): moves the next batch into the buffer. Its size; 0 when there is none; -size when the buffer is too small.
+Napi::Value Take(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr) return info.Env().Undefined();
+  if (!info[1].IsTypedArray()) {
+    Napi::TypeError::New(info.Env(), "take: a buffer expected").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  auto buffer = info[1].As<Napi::Uint8Array>();
+  if (s->reader) s->reader->thread().woken();
+  puppy::BatchRing& ring = s->events().ring();
+  const size_t size = ring.peek();
+  if (size == 0) return Napi::Number::New(info.Env(), 0);
+  if (size > buffer.ByteLength()) return Napi::Number::New(info.Env(), -static_cast<double>(size));
+  static std::vector<uint8_t> batch;
+  if (!ring.take(batch, buffer.ByteLength())) return Napi::Number::New(info.Env(), -static_cast<double>(ring.peek()));
+  memcpy(buffer.Data(), batch.data(), batch.size());
+  const auto n = static_cast<double>(batch.size());
+  ring.recycle(batch);
+  return Napi::Number::New(info.Env(), n);
+}
+
+Napi::Value Stats(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr) return info.Env().Undefined();
+  Napi::Object o = Napi::Object::New(info.Env());
+  const auto set = [&](const char* name, double v) { o.Set(name, Napi::Number::New(info.Env(), v)); };
+  puppy::AssemblerStats a;
+  if (s->reader) {
+    const puppy::AuditReaderStats r = s->reader->stats();
+    a = r.assembler;
+    set("receives", static_cast<double>(r.receives));
+    set("overruns", static_cast<double>(r.overruns));
+    set("foreign", static_cast<double>(r.foreign));
+    set("truncated", static_cast<double>(r.truncated));
+    set("replaceRequests", static_cast<double>(r.replaceRequests));
+    set("replacePid", r.replacePid);
+    set("receiveBufferBytes", r.receiveBufferBytes);
+    set("error", r.error);
+  } else {
+    a = s->assembler->stats();
+    const puppy::LogStats& l = s->feeder->stats();
+    set("lines", static_cast<double>(l.lines));
+    set("unknownType", static_cast<double>(l.unknownType));
+    set("notAudit", static_cast<double>(l.notAudit));
+    set("tooLong", static_cast<double>(l.tooLong));
+  }
+  set("records", static_cast<double>(a.records));
+  set("bytes", static_cast<double>(a.bytes));
+  set("events", static_cast<double>(a.events));
+  set("ringDropped", static_cast<double>(a.ringDropped));
+  set("timedOut", static_cast<double>(a.timedOut));
+  set("forced", static_cast<double>(a.forced));
+  set("malformed", static_cast<double>(a.malformed));
+  set("recordsDropped", static_cast<double>(a.recordsDropped));
+  set("missing", static_cast<double>(a.missing));
+  set("late", static_cast<double>(a.late));
+  set("pending", static_cast<double>(a.pending));
+  return o;
+}
+
+Napi::Value AuditOpen(const Napi::CallbackInfo& info) {
+  const auto o = info[0].ToObject();
+  puppy::AuditReaderOptions r;
+  r.assembler = assemblerOptions(o);
+  r.multicast = o.Get("multicast").ToBoolean().Value();
+  r.receiveBufferBytes = static_cast<int>(number(o, "receiveBufferBytes", 64 << 20));
+  r.coalesceMs = static_cast<int>(number(o, "coalesceMs", 50));
+  auto source = std::make_unique<Source>();
+  source->reader = std::make_unique<AuditReader>(r);
+  const int e = source->reader->open();
+  return Napi::Number::New(info.Env(), e < 0 ? e : add(std::move(source)));
+}
+
+// auditRegister(id, pid): 0 or a negative errno.
+Napi::Value AuditRegister(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr || !s->reader) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), s->reader->registerPid(info[1].ToNumber().Uint32Value()));
+}
+
+void callWake(napi_env env, napi_value callback, void*, void*) {
+  if (env == nullptr || callback == nullptr) return;
+  napi_value undefined;
+  napi_get_undefined(env, &undefined);
+  napi_call_function(env, undefined, callback, 0, nullptr, nullptr);
+}
+
+// On the reader's thread. A full queue means that a wake is on its way already.
+void wakeJavaScript(void* context) {
+  static char token;
+  napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(context), &token, napi_tsfn_nonblocking);
+}
+
+// auditStart(id, callback): the callback is called when there is something to take, once until the next take.
+Napi::Value AuditStart(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr || !s->reader) return info.Env().Undefined();
+  if (!info[1].IsFunction()) {
+    Napi::TypeError::New(info.Env(), "auditStart: a callback expected").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  const Napi::String name = Napi::String::New(info.Env(), "puppy-audit");
+  const napi_status status = napi_create_threadsafe_function(info.Env(), info[1], nullptr, name, 4, 1, nullptr, nullptr, nullptr,
+                                                             callWake, &s->wake);
+  if (status != napi_ok) return Napi::Number::New(info.Env(), -ENOMEM);
+  return Napi::Number::New(info.Env(), s->reader->start(wakeJavaScript, s->wake));
+}
+
+// stop(id): ends a live reader's thread and drains its socket; what was read can still be taken, and stats asked.
+Napi::Value Stop(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr) return info.Env().Undefined();
+  if (s->reader) s->reader->stop();
+  if (s->wake != nullptr) {
+    napi_release_threadsafe_function(s->wake, napi_tsfn_abort);
+    s->wake = nullptr;
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  Stop(info);
+  if (sourceOf(info) != nullptr) sources[static_cast<size_t>(info[0].As<Napi::Number>().Int64Value())].reset();
+  return info.Env().Undefined();
+}
+
+// auditRequest(type, flags, payload): a list of [type, payload], or a negative errno.
+Napi::Value AuditRequest(const Napi::CallbackInfo& info) {
+  if (!info[2].IsTypedArray()) {
+    Napi::TypeError::New(info.Env(), "auditRequest: type, flags and a payload expected").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  const auto payload = info[2].As<Napi::Uint8Array>();
+  std::vector<puppy::AuditReply> replies;
+  const int r = puppy::auditRequest(static_cast<uint16_t>(info[0].ToNumber().Uint32Value()),
+                                    static_cast<uint16_t>(info[1].ToNumber().Uint32Value()), payload.Data(),
+                                    payload.ByteLength(), &replies);
+  if (r < 0) return Napi::Number::New(info.Env(), r);
+  Napi::Array list = Napi::Array::New(info.Env(), replies.size());
+  for (uint32_t i = 0; i < replies.size(); i++) {
+    const auto& p = replies[i].payload;
+    Napi::Uint8Array bytes = Napi::Uint8Array::New(info.Env(), p.size());
+    if (!p.empty()) memcpy(bytes.Data(), p.data(), p.size());
+    Napi::Array pair = Napi::Array::New(info.Env(), 2);
+    pair.Set(0u, Napi::Number::New(info.Env(), replies[i].type));
+    pair.Set(1u, bytes);
+    list.Set(i, pair);
+  }
+  return list;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*f)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, f, name));
+  };
+  add("replayOpen", ReplayOpen);
+  add("feed", Feed);
+  add("finish", Finish);
+  add("take", Take);
+  add("stats", Stats);
+  add("auditOpen", AuditOpen);
+  add("auditRegister", AuditRegister);
+  add("auditStart", AuditStart);
+  add("stop", Stop);
+  add("close", Close);
+  add("auditRequest", AuditRequest);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(puppy, Init)
