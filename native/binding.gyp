@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "puppy",
-      "sources": ["addon.cc", "audit.cc", "assembler.cc", "logline.cc"],
+      "sources": ["addon.cc", "audit.cc", "assembler.cc", "logline.cc", "glibc.cc"],
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED"],
       "cflags": ["-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra", "-Wno-cast-function-type", "-include", "<(module_root_dir)/glibc.h"],

@@ -1,0 +1,138 @@
+// The typed binding to the addon, and how it gets out of a single executable: its bytes go into an anonymous file that only this
+// process can see, and are loaded from there. Bun's own extraction would leave a file in /tmp that others can prepare.
+
+import { dlopen, FFIType, ptr } from 'bun:ffi';
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import addonPath from '../build/puppy-addon.bin' with { type: 'file' };
+
+/** A source's handle; what it gives is taken batch by batch. */
+export type SourceHandle = number;
+
+export interface AssemblerOptions {
+  /** Field names that get an index of their own in a batch. */
+  readonly keys: readonly string[];
+  readonly argvMaxBytes: number;
+  readonly ringBytes: number;
+}
+
+export interface ReplayOptions extends AssemblerOptions {
+  /** Record type names as a log has them, with their numbers. */
+  readonly types: readonly (readonly [string, number])[];
+}
+
+export interface AuditOptions extends AssemblerOptions {
+  readonly multicast: boolean;
+  readonly receiveBufferBytes: number;
+  readonly coalesceMs: number;
+}
+
+export interface AssemblerStats {
+  readonly records: number;
+  readonly bytes: number;
+  readonly events: number;
+  readonly ringDropped: number;
+  readonly timedOut: number;
+  readonly forced: number;
+  readonly malformed: number;
+  readonly recordsDropped: number;
+  readonly missing: number;
+  readonly late: number;
+  readonly pending: number;
+}
+
+export interface LogStats extends AssemblerStats {
+  readonly lines: number;
+  readonly unknownType: number;
+  readonly notAudit: number;
+  readonly tooLong: number;
+}
+
+export interface ReaderStats extends AssemblerStats {
+  readonly receives: number;
+  readonly overruns: number;
+  readonly foreign: number;
+  readonly truncated: number;
+  readonly replaceRequests: number;
+  readonly replacePid: number;
+  readonly receiveBufferBytes: number;
+  readonly error: number;
+}
+
+export interface NativeBinding {
+  replayOpen(options: ReplayOptions): SourceHandle;
+  feed(source: SourceHandle, bytes: Uint8Array): void;
+  finish(source: SourceHandle): void;
+  /** The size of the batch that is now in `buffer`, 0 when there is none, -size when the buffer is too small for it. */
+  take(source: SourceHandle, buffer: Uint8Array): number;
+  stats(source: SourceHandle): AssemblerStats;
+  /** A handle or a negative errno. */
+  auditOpen(options: AuditOptions): SourceHandle;
+  /** 0 or a negative errno. */
+  auditRegister(source: SourceHandle, pid: number): number;
+  /** 0 or a negative errno. The callback comes once until the next `take`. */
+  auditStart(source: SourceHandle, wake: () => void): number;
+  /** Ends the reader's thread; what it read can still be taken. */
+  stop(source: SourceHandle): void;
+  close(source: SourceHandle): void;
+  /** The kernel's replies as [type, payload], or a negative errno. */
+  auditRequest(type: number, flags: number, payload: Uint8Array): readonly (readonly [number, Uint8Array])[] | number;
+}
+
+const MFD_CLOEXEC = 1;
+const MFD_EXEC = 0x10;
+
+function memfd(): number {
+  const libc = dlopen('libc.so.6', { memfd_create: { args: [FFIType.ptr, FFIType.u32], returns: FFIType.i32 } });
+  const name = Buffer.from('puppy-addon\0');
+  // MFD_EXEC is refused by kernels before 6.3, and asked for by vm.memfd_noexec=1.
+  const fd = libc.symbols.memfd_create(ptr(name), MFD_CLOEXEC | MFD_EXEC);
+  return fd >= 0 ? fd : libc.symbols.memfd_create(ptr(name), MFD_CLOEXEC);
+}
+
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+
+function* anonymousFiles(): Generator<number> {
+  try {
+    const fd = memfd();
+    if (fd >= 0) yield fd;
+  } catch {
+    // no JIT, so no foreign function calls
+  }
+  for (const directory of [dirname(process.execPath), '/var/lib/puppy-hids', '/run', '/tmp']) {
+    try {
+      yield openSync(directory, O_TMPFILE | constants.O_RDWR, 0o700);
+    } catch {
+      // not there, read-only, or its file system can't
+    }
+  }
+}
+
+function load(): NativeBinding {
+  const bytes = readFileSync(addonPath);
+  let reason: unknown = 'no memfd, and no directory for an anonymous file';
+  for (const fd of anonymousFiles()) {
+    const module = { exports: {} as NativeBinding };
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+      process.dlopen(module, `/proc/self/fd/${fd}`);
+      return module.exports;
+    } catch (error) {
+      reason = error;
+    } finally {
+      closeSync(fd);
+    }
+  }
+  throw new Error(
+    `the native part can't be loaded: ${reason instanceof Error ? reason.message : String(reason)}. ` +
+      "It needs memfd_create, or one of the executable's directory, /var/lib/puppy-hids, /run or /tmp writable and not mounted noexec.",
+  );
+}
+
+let binding: NativeBinding | undefined;
+
+/** The addon, loaded on first use so that commands that need none of it start without. */
+export function native(): NativeBinding {
+  binding ??= load();
+  return binding;
+}
