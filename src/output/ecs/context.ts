@@ -1,0 +1,128 @@
+// What every line of one agent has in common, and the ids made from it. Pure: all that is remembered is derived from the input.
+
+import type { AnyEvent, Credentials, Identity, LossEvent, ProcessImage } from '../../core/event.ts';
+import type { RuleInfo } from '../../core/match.ts';
+import type { JsonObject } from './json.ts';
+import { cutToJsonBytes } from './json.ts';
+
+export const ECS_VERSION = '9.4.0';
+export const DEFAULT_MAX_LINE_BYTES = 30_000;
+/** The smallest limit for a line: below it even the fixed fields might not fit. */
+export const LEAST_MAX_LINE_BYTES = 8_192;
+
+export interface HostIdentity {
+  readonly id: string;
+  readonly name: string;
+  readonly hostname?: string;
+  readonly architecture?: string;
+}
+
+export interface AgentIdentity {
+  readonly id: string;
+  readonly version: string;
+}
+
+export interface EcsOptions {
+  readonly host: HostIdentity;
+  readonly agent: AgentIdentity;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Puts the audit records on every line, not only on the alerts that matched them. */
+  readonly records?: boolean;
+  readonly maxLineBytes?: number;
+  /** The loss whose window holds this time, if any: then an alert's confidence is `gap`. */
+  readonly overlappingLoss?: (timeMs: number) => LossEvent['loss'] | undefined;
+}
+
+export interface EcsContext {
+  readonly options: EcsOptions;
+  readonly host: JsonObject;
+  readonly agent: JsonObject;
+  readonly labels: JsonObject | undefined;
+  readonly maxLineBytes: number;
+  readonly entityIds: WeakMap<ProcessImage, string>;
+  readonly accounts: WeakMap<Credentials, JsonObject>;
+  readonly rules: WeakMap<RuleInfo, JsonObject>;
+  readonly eventIds: WeakMap<AnyEvent, string>;
+}
+
+/** Elasticsearch's keyword fields and this agent's texts of no special kind: longest that is printed, in bytes of JSON. */
+const IDENTITY_BYTES = 256;
+
+export function ecsContext(options: EcsOptions): EcsContext {
+  const { host, agent, labels } = options;
+  const short = (text: string): string => cutToJsonBytes(text, IDENTITY_BYTES);
+  const hostObject: JsonObject = { name: short(host.name), id: short(host.id), os: { type: 'linux' } };
+  if (host.hostname !== undefined) hostObject.hostname = short(host.hostname);
+  if (host.architecture !== undefined) hostObject.architecture = short(host.architecture);
+  const entries = Object.entries(labels ?? {}).slice(0, 16);
+  return {
+    options,
+    host: hostObject,
+    agent: { type: 'puppy-hids', version: short(agent.version), id: short(agent.id) },
+    labels:
+      entries.length === 0
+        ? undefined
+        : Object.fromEntries(entries.map(([key, value]) => [cutToJsonBytes(key, 64), cutToJsonBytes(value, 128)])),
+    maxLineBytes: Math.max(LEAST_MAX_LINE_BYTES, options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES),
+    entityIds: new WeakMap(),
+    accounts: new WeakMap(),
+    rules: new WeakMap(),
+    eventIds: new WeakMap(),
+  };
+}
+
+/** 128 bits of SHA-256 in hex. (Measured: 0.4 µs, the cheapest of Bun's hashes but for SHA-1.) */
+function digest(text: string): string {
+  return Bun.CryptoHasher.hash('sha256', text, 'hex').slice(0, 32);
+}
+
+/** The id of an event: the same input gives the same id on every run. No part but the last can hold a newline. */
+export function eventId(event: AnyEvent, context: EcsContext): string {
+  let id = context.eventIds.get(event);
+  if (id === undefined) {
+    id = digest(`event\n${context.options.host.id}\n${event.module}\n${event.ordinal}\n${event.stamp}`);
+    context.eventIds.set(event, id);
+  }
+  return id;
+}
+
+export function alertId(eventHash: string, ruleId: string): string {
+  return digest(`alert\n${eventHash}\n${ruleId}`);
+}
+
+export function entityId(image: ProcessImage, context: EcsContext): string {
+  let id = context.entityIds.get(image);
+  if (id === undefined) {
+    id = digest(`process\n${context.options.host.id}\n${image.entitySeed}`);
+    context.entityIds.set(image, id);
+  }
+  return id;
+}
+
+const PLACEHOLDERS = new Set(['', '-', '?', '(null)', '<NA>', 'none', 'unset']);
+
+/** Undefined for what only stands for "nothing known": it is then left out rather than printed. */
+export function known(text: string | undefined): string | undefined {
+  return text === undefined || (text.length <= 6 && PLACEHOLDERS.has(text)) ? undefined : text;
+}
+
+export function identity(who: Identity | undefined): JsonObject | undefined {
+  if (who === undefined) return undefined;
+  const object: JsonObject = { id: String(who.id) };
+  const name = known(who.name);
+  if (name !== undefined) object.name = cutToJsonBytes(name, IDENTITY_BYTES);
+  return object;
+}
+
+const LAST_MS = 253_402_300_799_999; // 9999-12-31: what comes later has a year of six digits
+let lastMs = Number.NaN;
+let lastText = '';
+
+/** UTC with milliseconds, or undefined where the number is no time of the years 1970 to 9999. */
+export function isoTime(timeMs: number): string | undefined {
+  if (timeMs === lastMs) return lastText;
+  if (!(timeMs >= 0 && timeMs <= LAST_MS)) return undefined;
+  lastText = new Date(timeMs).toISOString();
+  lastMs = timeMs;
+  return lastText;
+}

