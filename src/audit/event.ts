@@ -1,0 +1,264 @@
+// Reads assembled audit events where they lie in a batch (native/assembler.h has the layout). Nothing is decoded before it is asked
+// for. Knows how the kernel writes values; doesn't know what an event means.
+
+import { safeText } from '../core/text.ts';
+import { isEncoded, KEY, KEYS, type Key } from './keys.ts';
+import { recordTypeName } from './tables/record-types.ts';
+
+const HEADER_INTS = 14;
+const RECORD_INTS = 4;
+const FIELD_INTS = 3;
+
+const QUOTED = 1;
+const PLAIN = 2;
+const NESTED = 4;
+const HEX = 8;
+
+/** How an event ended and what is odd about it (EventFlag in native/assembler.h). */
+export const FLAG = {
+  endEoe: 1,
+  endProctitle: 2,
+  endSingle: 4,
+  endTimeout: 8,
+  endForced: 16,
+  argvTruncated: 32,
+  argvGap: 64,
+  argvPlain: 128,
+  recordsDropped: 256,
+  continuation: 512,
+} as const;
+
+/** One batch's bytes, seen as integers too. Reused for the next batch: views into it are valid until then. */
+export class Batch {
+  readonly bytes: Buffer;
+  readonly ints: Int32Array;
+  readonly doubles: Float64Array;
+
+  constructor(capacityBytes: number) {
+    const buffer = new ArrayBuffer((capacityBytes + 7) & ~7);
+    this.bytes = Buffer.from(buffer);
+    this.ints = new Int32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+  }
+
+  /** The events in the first `size` bytes. */
+  *events(size: number): Generator<AuditEvent> {
+    for (let at = 0; at < size; ) {
+      yield new AuditEvent(this, at);
+      at += this.ints[at >> 2]!;
+    }
+  }
+}
+
+/** One event's records. */
+export class AuditEvent {
+  readonly batch: Batch;
+  /** Where the event begins, in int32 units. */
+  readonly at: number;
+  readonly recordCount: number;
+  readonly flags: number;
+  /** Where each record's header is, in int32 units. */
+  readonly positions: readonly number[];
+
+  constructor(batch: Batch, offsetBytes: number) {
+    this.batch = batch;
+    this.at = offsetBytes >> 2;
+    const { ints } = batch;
+    this.recordCount = ints[this.at + 1]!;
+    this.flags = ints[this.at + 2]!;
+    const positions: number[] = [];
+    let p = this.at + HEADER_INTS;
+    for (let i = 0; i < this.recordCount; i++) {
+      positions.push(p);
+      p += RECORD_INTS + FIELD_INTS * ints[p + 1]!;
+    }
+    this.positions = positions;
+  }
+
+  get serial(): number {
+    return this.batch.ints[this.at + 3]! >>> 0;
+  }
+  /** Milliseconds since the epoch. */
+  get timeMs(): number {
+    return this.batch.doubles[(this.at + 4) >> 1]!;
+  }
+  /** `sec.ms:serial`, as the record has it. */
+  get stamp(): string {
+    const ms = this.timeMs;
+    const seconds = Math.floor(ms / 1000);
+    const millis = ms - seconds * 1000;
+    return `${seconds}.${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}:${this.serial}`;
+  }
+  /** Bytes of all its records as received. */
+  get inputBytes(): number {
+    return this.batch.ints[this.at + 11]!;
+  }
+  /** What EXECVE says, -1 without EXECVE. */
+  get argc(): number {
+    return this.batch.ints[this.at + 6]!;
+  }
+
+  type(index: number): number {
+    return this.batch.ints[this.positions[index]!]!;
+  }
+
+  /** The first record of a type, or undefined. */
+  find(type: number): number | undefined {
+    for (let i = 0; i < this.recordCount; i++) if (this.type(i) === type) return i;
+    return undefined;
+  }
+
+  /** The arguments that were stored: a true prefix of argv. Undefined without EXECVE. */
+  args(): string[] | undefined {
+    const { ints, bytes } = this.batch;
+    if (this.argc < 0 && ints[this.at + 7] === 0) return undefined;
+    const from = (this.at << 2) + ints[this.at + 8]!;
+    const length = ints[this.at + 9]!;
+    if (length === 0) return [];
+    // Each argument ends with a NUL; the last one's would give an empty string more.
+    const text =
+      this.flags & FLAG.argvPlain
+        ? bytes.latin1Slice(from, from + length - 1)
+        : safeText(bytes, from, from + length - 1);
+    return text.split('\0');
+  }
+
+  /** Where field `key` of record `index` is, in int32 units, or -1. */
+  field(index: number, key: Key): number {
+    return this.fieldByIndex(this.positions[index]!, KEY[key]);
+  }
+
+  private fieldByIndex(record: number, key: number): number {
+    const { ints } = this.batch;
+    const end = record + RECORD_INTS + FIELD_INTS * ints[record + 1]!;
+    for (let f = record + RECORD_INTS; f < end; f += FIELD_INTS) if (ints[f] === key) return f;
+    return -1;
+  }
+
+  /** Every field of a record: calls `visit(key index or -1, position)` in the record's order. */
+  forEachField(index: number, visit: (key: number, field: number) => void): void {
+    const { ints } = this.batch;
+    const record = this.positions[index]!;
+    const end = record + RECORD_INTS + FIELD_INTS * ints[record + 1]!;
+    for (let f = record + RECORD_INTS; f < end; f += FIELD_INTS) visit(ints[f]! < 0 ? -1 : ints[f]!, f);
+  }
+
+  private get dataStart(): number {
+    return (this.at << 2) + this.batch.ints[this.at + 10]!;
+  }
+
+  /** A field's name. */
+  fieldName(field: number): string {
+    const { ints, bytes } = this.batch;
+    const key = ints[field]!;
+    if (key >= 0) return KEYS[key]!;
+    // The name stands before `=`, and before the quote where there is one.
+    const end = this.dataStart + ints[field + 1]! - (ints[field + 2]! & QUOTED ? 2 : 1);
+    return safeText(bytes, end + key, end);
+  }
+
+  /** The value as it stands, without quotes. */
+  raw(field: number): string {
+    const { ints, bytes } = this.batch;
+    const flags = ints[field + 2]!;
+    const from = this.dataStart + ints[field + 1]!;
+    const to = from + (flags >>> 4);
+    return flags & PLAIN ? bytes.latin1Slice(from, to) : safeText(bytes, from, to);
+  }
+
+  /** An encoded field's text: quoted as it stands, hex decoded; an unquoted `(null)`, `(none)`, `?` or nothing is absent. */
+  decoded(field: number): string | undefined {
+    const flags = this.batch.ints[field + 2]!;
+    if (flags & QUOTED) return this.raw(field);
+    if (flags & HEX) {
+      const bytes = this.hexBytes(field);
+      return safeText(bytes);
+    }
+    return present(this.raw(field));
+  }
+
+  /** A plain field's text; absent where the kernel or user space says that there is none. */
+  text(field: number): string | undefined {
+    return this.batch.ints[field + 2]! & QUOTED ? this.raw(field) : present(this.raw(field));
+  }
+
+  hexBytes(field: number): Buffer {
+    const { ints, bytes } = this.batch;
+    const from = this.dataStart + ints[field + 1]!;
+    return Buffer.from(bytes.latin1Slice(from, from + (ints[field + 2]! >>> 4)), 'hex');
+  }
+
+  isQuoted(field: number): boolean {
+    return (this.batch.ints[field + 2]! & QUOTED) !== 0;
+  }
+
+  isNested(field: number): boolean {
+    return (this.batch.ints[field + 2]! & NESTED) !== 0;
+  }
+
+  /** A decimal number; undefined where it isn't one. Exact up to 2^53. */
+  number(field: number): number | undefined {
+    const { ints, bytes } = this.batch;
+    let i = this.dataStart + ints[field + 1]!;
+    const end = i + (ints[field + 2]! >>> 4);
+    const negative = i < end && bytes[i] === 0x2d;
+    if (negative) i++;
+    if (i === end || end - i > 16) return undefined;
+    let v = 0;
+    for (; i < end; i++) {
+      const d = bytes[i]! - 0x30;
+      if (d < 0 || d > 9) return undefined;
+      v = v * 10 + d;
+    }
+    return negative ? -v : v;
+  }
+
+  /** An id (auid, uid, ses …): 4294967295 and -1 mean unset. */
+  id(field: number): number | undefined {
+    const v = this.number(field);
+    return v === undefined || v === 4294967295 || v < 0 ? undefined : v;
+  }
+
+  /** The record's line as an audit.log has it. */
+  line(index: number): string {
+    const { ints, bytes } = this.batch;
+    const record = this.positions[index]!;
+    const from = this.dataStart + ints[record + 2]!;
+    const text = safeText(bytes, from, from + ints[record + 3]!);
+    return `type=${recordTypeName(this.type(index))} msg=audit(${this.stamp}): ${text}`;
+  }
+
+  /** The bytes of a record's text. */
+  textBytes(index: number): Buffer {
+    const { ints, bytes } = this.batch;
+    const record = this.positions[index]!;
+    const from = this.dataStart + ints[record + 2]!;
+    return bytes.subarray(from, from + ints[record + 3]!);
+  }
+
+  /** The bytes of the arguments, each followed by a NUL. */
+  argvBytes(): Buffer {
+    const { ints, bytes } = this.batch;
+    const from = (this.at << 2) + ints[this.at + 8]!;
+    return bytes.subarray(from, from + ints[this.at + 9]!);
+  }
+}
+
+function present(value: string): string | undefined {
+  switch (value) {
+    case '':
+    case '(null)':
+    case '(none)':
+    case '?':
+    case '"?"':
+    case '<too_long>':
+      return undefined;
+    default:
+      return value;
+  }
+}
+
+/** A field's value as rules and alerts read it: decoded where its name says that it is encoded. */
+export function fieldText(event: AuditEvent, field: number): string | undefined {
+  return isEncoded(event.fieldName(field)) ? event.decoded(field) : event.text(field);
+}
