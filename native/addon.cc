@@ -166,6 +166,8 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   set("missing", static_cast<double>(a.missing));
   set("late", static_cast<double>(a.late));
   set("pending", static_cast<double>(a.pending));
+  set("firstSerial", a.firstSerial);
+  set("highestSerial", a.highestSerial);
   return o;
 }
 

@@ -492,6 +492,8 @@ AssemblerStats Assembler::stats() const {
   s.missing = serials_.missing();
   s.late = serials_.late();
   s.pending = pending_;
+  s.firstSerial = serials_.first();
+  s.highestSerial = serials_.highest();
   return s;
 }
 

@@ -68,6 +68,8 @@ struct AssemblerStats {
   uint64_t missing = 0;         // serials never seen
   uint64_t late = 0;            // records of a serial that was already judged missing
   uint64_t pending = 0;
+  uint32_t firstSerial = 0;     // of this assembler's input, 0 before any
+  uint32_t highestSerial = 0;
 };
 
 class Assembler {

@@ -39,6 +39,8 @@ export interface AssemblerStats {
   readonly missing: number;
   readonly late: number;
   readonly pending: number;
+  readonly firstSerial: number;
+  readonly highestSerial: number;
 }
 
 export interface LogStats extends AssemblerStats {

@@ -11,6 +11,7 @@ class SerialWindow {
   // Records that `serial` was seen at event time `ms`. Serials wrap at 2^32 and restart at boot.
   void see(uint32_t serial, int64_t ms) {
     if (!started_) {
+      first_ = serial;
       restart(serial);
     }
     const int64_t ahead = static_cast<int32_t>(serial - base_);
@@ -51,6 +52,8 @@ class SerialWindow {
 
   uint64_t missing() const { return missing_; }
   uint64_t late() const { return late_; }
+  uint32_t first() const { return first_; }
+  uint32_t highest() const { return highest_; }
 
  private:
   static constexpr int64_t kBits = 1 << 17;
@@ -87,6 +90,7 @@ class SerialWindow {
 
   uint64_t bits_[kBits / 64] = {};
   bool started_ = false;
+  uint32_t first_ = 0;
   uint32_t base_ = 0;
   uint32_t highest_ = 0;
   int64_t checkpointMs_ = 0;
