@@ -1,0 +1,131 @@
+// From what a source saw to what happened: each observation gets its process, with everything the table knows of it.
+
+import type {
+  AuditRecordEvent,
+  ExecEvent,
+  ExecFailedEvent,
+  ExitEvent,
+  HostEvent,
+  NetworkEvent,
+  Process,
+} from '../core/event.ts';
+import type {
+  AuditRecordObservation,
+  HostObservation,
+  NetworkObservation,
+  ObservationBase,
+  TaskFacts,
+} from '../core/observation.ts';
+import { namespaceEffect } from './roots.ts';
+import type { ProcessTable } from './table.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type EventBase = Omit<ExecEvent, 'kind' | 'process'>;
+
+/** The event of an observation; the table learns from it. Observations must come in the order of their events. */
+export function enrich(o: HostObservation, table: ProcessTable): HostEvent {
+  switch (o.kind) {
+    case 'exec': {
+      const process = table.exec(o);
+      return extend<ExecEvent>(base(o, table), { kind: 'exec', process });
+    }
+    case 'exec_failed': {
+      const process = actor(o, o.task, table);
+      const { target } = o;
+      return extend<ExecFailedEvent>(base(o, table), {
+        kind: 'exec_failed',
+        process,
+        ...(target !== undefined && { target }),
+      });
+    }
+    case 'exit': {
+      const process = table.exit(o.task, o.timeMs, o.stamp);
+      const { exitCode } = o;
+      return extend<ExitEvent>(base(o, table), { kind: 'exit', process, ...(exitCode !== undefined && { exitCode }) });
+    }
+    case 'connect':
+    case 'accept':
+    case 'bind':
+    case 'listen':
+      return network(o, table);
+    default:
+      return auditRecord(o, table);
+  }
+}
+
+function network(o: NetworkObservation, table: ProcessTable): NetworkEvent {
+  const process = o.task === undefined ? undefined : actor(o, o.task, table);
+  const event: Mutable<NetworkEvent> = extend<NetworkEvent>(base(o, process && table), { kind: o.kind });
+  if (process !== undefined) event.process = process;
+  if (o.source !== undefined) event.source = o.source;
+  if (o.destination !== undefined) event.destination = o.destination;
+  if (o.family !== undefined) event.family = o.family;
+  if (o.transport !== undefined) event.transport = o.transport;
+  if (o.via !== undefined) event.via = o.via;
+  return event;
+}
+
+function auditRecord(o: AuditRecordObservation, table: ProcessTable): AuditRecordEvent {
+  const { task } = o;
+  if (o.kind === 'host_booted') table.hostBooted();
+  // Before the process is looked up: the login's facts belong to this event too.
+  if (
+    task?.session !== undefined &&
+    (o.kind === 'logged_in' || o.kind === 'session_opened') &&
+    o.outcome !== 'failure'
+  ) {
+    table.credentials.noteSession(task.session, task.auid, o.terminal, o.address);
+  }
+  const process = task === undefined ? undefined : actor(o, task, table);
+  const event: Mutable<AuditRecordEvent> = extend<AuditRecordEvent>(base(o, process && table), { kind: o.kind });
+  if (process !== undefined) event.process = process;
+  if (o.target !== undefined) event.target = o.target;
+  if (o.address !== undefined) event.address = o.address;
+  if (o.terminal !== undefined) event.terminal = o.terminal;
+  if (o.service !== undefined) event.service = o.service;
+  if (process !== undefined && o.outcome !== 'failure') noteRoot(o, process, table);
+  return event;
+}
+
+/** The event shows the process as it was when it asked; what comes of it holds from the next one on. */
+function noteRoot(o: AuditRecordObservation, process: Process, table: ProcessTable): void {
+  if (o.kind === 'root_changed') {
+    table.changeRoot(process, 'root', newRoot(o));
+  } else if (o.kind === 'namespace_entered') {
+    const effect = namespaceEffect(o.records?.find(record => record.type === 'SYSCALL'));
+    if (effect !== 'none') table.changeRoot(process, effect, undefined);
+  }
+}
+
+/** The directory that chroot or pivot_root was given: its first PATH item. */
+function newRoot(o: AuditRecordObservation): { dev: string; inode: string } | undefined {
+  const path = o.records?.find(record => record.type === 'PATH' && record.get('item') === '0');
+  const dev = path?.get('dev');
+  const inode = path?.get('inode');
+  return dev !== undefined && inode !== undefined ? { dev, inode } : undefined;
+}
+
+function actor(o: ObservationBase, task: TaskFacts, table: ProcessTable): Process {
+  return table.actor(task, o.timeMs, o.stamp);
+}
+
+/** What all events have; to be called after the table was asked, for its warnings. */
+function base(o: ObservationBase, table: ProcessTable | undefined): EventBase {
+  const event: Mutable<EventBase> = {
+    module: o.module,
+    timeMs: o.timeMs,
+    createdMs: o.createdMs,
+    stamp: o.stamp,
+    ordinal: o.ordinal,
+    warnings: table === undefined || table.warnings.length === 0 ? o.warnings : [...o.warnings, ...table.warnings],
+  };
+  if (o.sequence !== undefined) event.sequence = o.sequence;
+  if (o.outcome !== undefined) event.outcome = o.outcome;
+  if (o.errorCode !== undefined) event.errorCode = o.errorCode;
+  if (o.records !== undefined) event.records = o.records;
+  return event;
+}
+
+function extend<T extends EventBase>(event: EventBase, own: Omit<T, keyof EventBase>): T {
+  return Object.assign(event, own) as T;
+}

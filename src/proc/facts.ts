@@ -1,0 +1,107 @@
+// What the process stage may ask of the host: one interface, so that a recording or a replaying wrapper can sit in between.
+// Every answer is a JSON value; `undefined` means that it couldn't be learned.
+
+/** The identity of the host, as events carry it. */
+export interface HostIdentity {
+  /** Lower-case hex without dashes. */
+  readonly id: string;
+  /** Where the id came from; `boot_id` changes with every boot. */
+  readonly idSource: 'machine_id' | 'dbus_machine_id' | 'boot_id';
+  /** Why it isn't the machine id, for people; absent where it is. */
+  readonly idReason?: string;
+  readonly name: string;
+  readonly hostname: string;
+  /** As `uname -m`: `x86_64`, `aarch64`. */
+  readonly architecture: string;
+  /** The kernel's release, as `uname -r`. */
+  readonly kernelRelease: string;
+  readonly bootId?: string;
+}
+
+/** What doesn't change while the host is up. */
+export interface BootFacts {
+  readonly bootId: string;
+  /** USER_HZ: the unit of start times in /proc. */
+  readonly ticksPerSecond: number;
+  readonly pidMax: number;
+}
+
+/** One process as /proc shows it. Ids that are unset (4294967295) are absent. */
+export interface ProcFacts {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly comm: string;
+  /** Since boot, in USER_HZ; with the pid it names a process for as long as the host is up. */
+  readonly startTimeTicks: number;
+  /** The POSIX session's leader. */
+  readonly sessionLeader: number;
+  /** As audit names it: `pts0`, `tty1`, `ttyS0`. */
+  readonly tty?: string;
+  readonly kernelThread?: true;
+  readonly uid?: number;
+  readonly euid?: number;
+  readonly suid?: number;
+  readonly fsuid?: number;
+  readonly gid?: number;
+  readonly egid?: number;
+  readonly sgid?: number;
+  readonly fsgid?: number;
+  /** The pid in each nested pid namespace, outermost first; absent in the host's own. */
+  readonly nsPids?: readonly number[];
+  readonly args?: readonly string[];
+  /** True where `args` is cut at the bound, so that the true number is not known. */
+  readonly argsTruncated?: true;
+  /** Without the kernel's ` (deleted)`. */
+  readonly exe?: string;
+  readonly exeDeleted?: true;
+  readonly cwd?: string;
+  /** Whether the process's root directory is this one's (by dev and inode). */
+  readonly root?: 'host' | 'foreign';
+  readonly auid?: number;
+  /** Audit's session id. */
+  readonly auditSession?: number;
+}
+
+/** A file at a path in the host's own root. */
+export interface HostFile {
+  /** `major:minor` in hex, as audit writes it. */
+  readonly dev: string;
+  readonly inode: string;
+  /** Milliseconds since the epoch. */
+  readonly ctimeMs: number;
+}
+
+/** Every call may race with a process's exit, and none throws. */
+export interface HostFacts {
+  host(): HostIdentity | undefined;
+  boot(): BootFacts | undefined;
+  /** Milliseconds since boot, suspended time included (as start times count it). */
+  uptimeMs(): number | undefined;
+  listPids(): readonly number[] | undefined;
+  readProcess(pid: number): ProcFacts | undefined;
+  startTicks(pid: number): number | undefined;
+  processRoot(pid: number): 'host' | 'foreign' | undefined;
+  /** The file at `path`, symbolic links followed. */
+  hostFile(path: string): HostFile | undefined;
+  /** Looks whether the account files changed, and says which version of them holds now. */
+  refreshUsers(): number | undefined;
+  userName(uid: number): string | undefined;
+  groupName(gid: number): string | undefined;
+}
+
+const nothing = (): undefined => undefined;
+
+/** Knows nothing: for the replay of a bare log. */
+export const noFacts: HostFacts = {
+  host: nothing,
+  boot: nothing,
+  uptimeMs: nothing,
+  listPids: nothing,
+  readProcess: nothing,
+  startTicks: nothing,
+  processRoot: nothing,
+  hostFile: nothing,
+  refreshUsers: nothing,
+  userName: nothing,
+  groupName: nothing,
+};

@@ -1,0 +1,95 @@
+// Recording what the host answered, and answering from such a recording: with it a replay sees what the live run saw.
+
+import type { HostFacts } from './facts.ts';
+
+type FactName = keyof HostFacts;
+
+/** Answers as `facts` does, and gives every call with its answer to `sink` as one line of JSON (without the newline). */
+export function recordFacts(facts: HostFacts, sink: (line: string) => void): HostFacts {
+  const put = <T>(f: FactName, v: T, a?: number | string): T => {
+    sink(JSON.stringify({ f, a, v }));
+    return v;
+  };
+  return {
+    host: () => put('host', facts.host()),
+    boot: () => put('boot', facts.boot()),
+    uptimeMs: () => put('uptimeMs', facts.uptimeMs()),
+    listPids: () => put('listPids', facts.listPids()),
+    readProcess: pid => put('readProcess', facts.readProcess(pid), pid),
+    startTicks: pid => put('startTicks', facts.startTicks(pid), pid),
+    processRoot: pid => put('processRoot', facts.processRoot(pid), pid),
+    hostFile: path => put('hostFile', facts.hostFile(path), path),
+    refreshUsers: () => put('refreshUsers', facts.refreshUsers()),
+    userName: uid => put('userName', facts.userName(uid), uid),
+    groupName: gid => put('groupName', facts.groupName(gid), gid),
+  };
+}
+
+export interface ReplayedFacts extends HostFacts {
+  /** Lines that could not be read. */
+  readonly malformed: number;
+  /** Calls that the recording had no (further) answer for. */
+  unanswered(): number;
+}
+
+/**
+ * Answers from a recording: the n-th call of a function with an argument gets what the n-th such call was answered when it was
+ * recorded. A call that isn't in the recording gets `undefined`.
+ */
+export function replayFacts(lines: Iterable<string>): ReplayedFacts {
+  const answers = new Map<string, { values: unknown[]; next: number }>();
+  let malformed = 0;
+  let unanswered = 0;
+  for (const line of lines) {
+    if (line === '') continue;
+    const call = parseCall(line);
+    if (call === undefined) {
+      malformed++;
+      continue;
+    }
+    const queue = answers.get(call.key);
+    if (queue === undefined) answers.set(call.key, { values: [call.value], next: 0 });
+    else queue.values.push(call.value);
+  }
+  const take = (key: string): unknown => {
+    const queue = answers.get(key);
+    if (queue === undefined || queue.next >= queue.values.length) {
+      unanswered++;
+      return undefined;
+    }
+    return queue.values[queue.next++];
+  };
+  // The recording is the agent's own file: its values have the types that were written.
+  const answer = <K extends FactName>(f: K, a?: number | string): ReturnType<HostFacts[K]> =>
+    take(callKey(f, a)) as ReturnType<HostFacts[K]>;
+  return {
+    malformed,
+    unanswered: () => unanswered,
+    host: () => answer('host'),
+    boot: () => answer('boot'),
+    uptimeMs: () => answer('uptimeMs'),
+    listPids: () => answer('listPids'),
+    readProcess: pid => answer('readProcess', pid),
+    startTicks: pid => answer('startTicks', pid),
+    processRoot: pid => answer('processRoot', pid),
+    hostFile: path => answer('hostFile', path),
+    refreshUsers: () => answer('refreshUsers'),
+    userName: uid => answer('userName', uid),
+    groupName: gid => answer('groupName', gid),
+  };
+}
+
+function callKey(f: string, a: unknown): string {
+  return a === undefined ? f : `${f}\0${String(a)}`;
+}
+
+function parseCall(line: string): { key: string; value: unknown } | undefined {
+  let call: unknown;
+  try {
+    call = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof call !== 'object' || call === null || !('f' in call) || typeof call.f !== 'string') return undefined;
+  return { key: callKey(call.f, 'a' in call ? call.a : undefined), value: 'v' in call ? call.v : undefined };
+}
