@@ -47,15 +47,21 @@ export function emptyMask(): Uint32Array {
   return new Uint32Array(MASK_WORDS);
 }
 
-export function fullMask(): Uint32Array {
-  return new Uint32Array(MASK_WORDS).fill(0xffffffff);
-}
-
-/** The top 16 bits stand for classes of syscalls: the kernel expands and clears them when it takes a rule. */
+/**
+ * The top 16 bits stand for classes of syscalls: the kernel adds the members of those set to the mask, and clears them. auditctl sets
+ * them for all syscalls; we don't, so that a rule's bytes are the same as those that the kernel gives back.
+ */
 const CLASS_WORD = MASK_WORDS - 1;
 const CLASS_BITS = 0xffff0000;
 
-/** Whether a rule covers every syscall, as written or as the kernel gives it back. */
+/** All syscalls. */
+export function fullMask(): Uint32Array {
+  const mask = new Uint32Array(MASK_WORDS).fill(0xffffffff);
+  mask[CLASS_WORD] = ~CLASS_BITS;
+  return mask;
+}
+
+/** Whether a rule covers every syscall, as we and the kernel write it or as auditctl does. */
 export function coversAll(mask: Uint32Array): boolean {
   return mask.every((word, i) => (i === CLASS_WORD ? (word | CLASS_BITS) >>> 0 : word) === 0xffffffff);
 }
