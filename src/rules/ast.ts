@@ -1,0 +1,114 @@
+// A detection rule after parsing: Sigma's words, typed. Patterns are decoded and checked; nothing here knows of events.
+
+import type { RuleInfo } from '../core/match.ts';
+import type { IpNetwork } from './cidr.ts';
+import type { Glob } from './glob.ts';
+import type { Range } from './problem.ts';
+import type { LinearRegex } from './regex.ts';
+
+export type CompareOperator = 'gt' | 'gte' | 'lt' | 'lte' | 'eq';
+export type DatePart = 'minute' | 'hour' | 'day' | 'week' | 'month' | 'year';
+
+/** One question that is asked of a field's values; it holds when it holds for any of them. */
+export type Test =
+  | { readonly op: 'glob'; readonly glob: Glob; readonly cased: boolean }
+  /** A keyword that must stand as a word of its own. */
+  | { readonly op: 'word'; readonly text: string; readonly cased: boolean }
+  | { readonly op: 'regex'; readonly regex: LinearRegex; readonly flags: string }
+  | { readonly op: 'cidr'; readonly network: IpNetwork }
+  | { readonly op: 'compare'; readonly operator: CompareOperator; readonly number: number; readonly part?: DatePart }
+  | { readonly op: 'fieldref'; readonly field: string; readonly how: FieldrefHow; readonly cased: boolean }
+  | { readonly op: 'exists'; readonly wanted: boolean }
+  | { readonly op: 'null' };
+
+export type FieldrefHow = 'equals' | 'startswith' | 'endswith' | 'contains';
+
+/** A value as written, with what it asks: any of `tests`, for an encoding gives one value several forms. */
+export interface Value {
+  readonly text: string;
+  readonly tests: readonly Test[];
+}
+
+/** `field|modifiers: values`. */
+export interface Item {
+  /** Absent for keywords. */
+  readonly field?: string;
+  /** As written, joined by `|`. */
+  readonly modifier?: string;
+  readonly values: readonly Value[];
+  /** `all`: each of the values must hold. */
+  readonly all: boolean;
+  /** `neq`. */
+  readonly negated: boolean;
+  readonly range: Range;
+}
+
+export type SelectionNode =
+  | { readonly kind: 'item'; readonly item: Item }
+  | { readonly kind: 'all' | 'any'; readonly of: readonly SelectionNode[] };
+
+export interface Selection {
+  readonly name: string;
+  readonly range: Range;
+  readonly node: SelectionNode;
+}
+
+export type Condition =
+  | { readonly kind: 'and' | 'or'; readonly of: readonly Condition[] }
+  | { readonly kind: 'not'; readonly of: Condition }
+  | { readonly kind: 'selection'; readonly name: string }
+  /** At least `count` of the selections. */
+  | { readonly kind: 'of'; readonly count: number; readonly names: readonly string[] };
+
+export interface Logsource {
+  readonly category?: string;
+  readonly product?: string;
+  readonly service?: string;
+}
+
+export type FieldBag = Readonly<Record<string, unknown>>;
+
+export interface RuleTest {
+  readonly name: string;
+  readonly range: Range;
+  readonly logsource?: Logsource;
+  readonly input:
+    | { readonly kind: 'event'; readonly event: FieldBag }
+    | { readonly kind: 'log'; readonly line: string }
+    | { readonly kind: 'audit'; readonly text: string }
+    | { readonly kind: 'events'; readonly events: readonly { readonly atMs: number; readonly event: FieldBag }[] };
+  /** The number of alerts, or whether there is any. */
+  readonly match: boolean | number;
+}
+
+export interface PuppyBlock {
+  readonly suppress?: { readonly groupBy: readonly string[]; readonly timespanMs: number };
+  readonly newTerms?: { readonly fields: readonly string[]; readonly learnMs: number; readonly forgetMs?: number };
+  readonly respond?: readonly string[];
+  readonly tests: readonly RuleTest[];
+  /** Where the block stands. */
+  readonly range: Range;
+}
+
+export interface Rule {
+  readonly info: RuleInfo;
+  readonly name?: string;
+  readonly status?: string;
+  readonly logsource: Logsource;
+  readonly logsourceRange: Range;
+  readonly selections: ReadonlyMap<string, Selection>;
+  readonly condition: Condition;
+  readonly fields: readonly string[];
+  readonly falsePositives: readonly string[];
+  readonly puppy?: PuppyBlock;
+}
+
+/** Each item of a selection, in order. */
+export function* itemsOf(node: SelectionNode): Generator<Item> {
+  if (node.kind === 'item') yield node.item;
+  else for (const child of node.of) yield* itemsOf(child);
+}
+
+export function* ruleItems(rule: Rule): Generator<Item> {
+  for (const selection of rule.selections.values()) yield* itemsOf(selection.node);
+}

@@ -1,0 +1,151 @@
+// The `detection` of a rule: selections and condition. Pure.
+
+import type { Condition, Selection, SelectionNode } from './ast.ts';
+import { parseCondition } from './condition.ts';
+import { parseItem } from './modifiers.ts';
+import type { Report, SourceText } from './problem.ts';
+import type { MapNode, Node, Pair } from './yaml.ts';
+
+export interface Detection {
+  readonly selections: ReadonlyMap<string, Selection>;
+  readonly condition: Condition;
+}
+
+const DETECTION_KEYS_IGNORED = new Set(['timeframe']);
+
+/** Undefined when anything is wrong, with every mistake reported. */
+export function parseDetection(node: Node, source: SourceText, report: Report): Detection | undefined {
+  if (node.kind !== 'map') {
+    report('error', 'structure', node.range, '"detection" must be a map of selections and a condition');
+    return undefined;
+  }
+  let failed = false;
+  const fail = (code: string, range: Node['range'], message: string, help?: string): void => {
+    failed = true;
+    report('error', code, range, message, help);
+  };
+  const selections = new Map<string, Selection>();
+  const names: string[] = [];
+  let condition: Pair | undefined;
+  for (const pair of node.pairs) {
+    if (pair.key === 'condition') condition = pair;
+    else if (DETECTION_KEYS_IGNORED.has(pair.key)) {
+      fail(
+        'obsolete-aggregation',
+        pair.keyRange,
+        `"${pair.key}" belongs to aggregations, which were removed from Sigma`,
+      );
+    } else {
+      names.push(pair.key);
+      const parsed = parseSelection(pair, report);
+      if (parsed === undefined) failed = true;
+      else selections.set(pair.key, { name: pair.key, range: pair.keyRange, node: parsed });
+    }
+  }
+  if (names.length === 0) fail('empty-detection', node.range, 'the detection has no selection');
+  if (condition === undefined) {
+    fail('missing-condition', firstLine(node), 'the detection has no condition');
+    return undefined;
+  }
+  const used = new Set<string>();
+  const parsed = parseConditions(condition, names, used, source, report);
+  if (parsed === undefined) return undefined;
+  for (const pair of node.pairs) {
+    if (pair.key === 'condition' || used.has(pair.key) || pair.key.startsWith('_') || failed) continue;
+    report('warning', 'unused-selection', pair.keyRange, `the condition doesn't use the selection "${pair.key}"`);
+  }
+  return failed ? undefined : { selections, condition: parsed };
+}
+
+const firstLine = (node: MapNode): Node['range'] => node.pairs[0]?.keyRange ?? node.range;
+
+/** A list of conditions is an OR. */
+function parseConditions(
+  pair: Pair,
+  names: readonly string[],
+  used: Set<string>,
+  source: SourceText,
+  report: Report,
+): Condition | undefined {
+  const nodes = pair.value.kind === 'list' ? pair.value.items : [pair.value];
+  if (nodes.length === 0) report('error', 'bad-condition', pair.value.range, 'the list of conditions is empty');
+  const of: Condition[] = [];
+  for (const node of nodes) {
+    if (node.kind !== 'scalar' || node.type === 'null') {
+      report('error', 'bad-condition', node.range, 'a condition must be text');
+      continue;
+    }
+    const raw = source.text.slice(node.range[0], node.range[1]);
+    const parsed = parseCondition({ text: node.text, raw, offset: node.range[0] }, names, used, report);
+    if (parsed !== undefined) of.push(parsed);
+  }
+  if (of.length !== nodes.length || of.length === 0) return undefined;
+  return of.length === 1 ? of[0]! : { kind: 'or', of };
+}
+
+function parseSelection(pair: Pair, report: Report): SelectionNode | undefined {
+  const { value } = pair;
+  if (value.kind === 'map') return parseMap(value, pair, report);
+  if (value.kind === 'scalar') {
+    if (value.type === 'null') {
+      report('error', 'empty-selection', pair.keyRange, `the selection "${pair.key}" is empty`);
+      return undefined;
+    }
+    return keywordNode(pair, [value], report);
+  }
+  if (value.items.length === 0) {
+    report('error', 'empty-selection', pair.keyRange, `the selection "${pair.key}" is empty`);
+    return undefined;
+  }
+  const of: (SelectionNode | undefined)[] = [];
+  const keywords = value.items.filter(item => item.kind === 'scalar');
+  if (keywords.length > 0) of.push(keywordNode(pair, keywords, report));
+  for (const item of value.items) {
+    if (item.kind === 'map') of.push(parseMap(item, pair, report));
+    else if (item.kind === 'list') {
+      report('error', 'structure', item.range, 'a list within a list: expected a map or a keyword');
+      of.push(undefined);
+    }
+  }
+  const good = of.filter(node => node !== undefined);
+  if (good.length !== of.length) return undefined;
+  return good.length === 1 ? good[0] : { kind: 'any', of: good };
+}
+
+function keywordNode(pair: Pair, values: readonly Node[], report: Report): SelectionNode | undefined {
+  const item = parseItem('', pair.keyRange, values, true, report);
+  return item === undefined ? undefined : { kind: 'item', item };
+}
+
+function parseMap(map: MapNode, selection: Pair, report: Report): SelectionNode | undefined {
+  if (map.pairs.length === 0) {
+    report('error', 'empty-selection', selection.keyRange, `the selection "${selection.key}" is empty`);
+    return undefined;
+  }
+  const of: SelectionNode[] = [];
+  for (const pair of map.pairs) {
+    if (pair.key === '<<') {
+      report('error', 'structure', pair.keyRange, 'YAML merge keys are not supported');
+      continue;
+    }
+    const isList = pair.value.kind === 'list';
+    const values = pair.value.kind === 'list' ? pair.value.items : [pair.value];
+    if (values.length === 0) {
+      report('error', 'bad-value', pair.value.range, `the list of values of "${pair.key}" is empty`);
+      continue;
+    }
+    if (pair.value.kind === 'map') {
+      report(
+        'error',
+        'structure',
+        pair.value.range,
+        `"${pair.key}" must have a value or a list of values, found a map`,
+      );
+      continue;
+    }
+    const item = parseItem(pair.key, pair.keyRange, values, isList, report);
+    if (item !== undefined) of.push({ kind: 'item', item });
+  }
+  if (of.length !== map.pairs.length) return undefined;
+  return of.length === 1 ? of[0]! : { kind: 'all', of };
+}

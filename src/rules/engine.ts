@@ -1,0 +1,272 @@
+// A compiled set of rules over one kind of event: every literal of all rules is looked for in one pass per field, and only rules
+// of which a necessary literal was found are evaluated. Knows fields by name; where values come from is the caller's.
+
+import { ask } from './asks.ts';
+import type { Rule } from './ast.ts';
+import { Automaton, type Literal, type Where } from './automaton.ts';
+import { canonicalName } from './fields.ts';
+import { fold } from './glob.ts';
+import { type Atom, AtomTable, type Expr, KEYWORDS, lowerRule, necessaryClause } from './lower.ts';
+import { Values } from './values.ts';
+
+/** Gives the values of the event that is being evaluated: of the field at `slot`. */
+export type Fill = (slot: number, out: Values) => void;
+
+const NONE: readonly number[] = [];
+const EPOCH_MAX = 0xffff_fff0;
+
+interface Program {
+  readonly expr: Expr;
+}
+
+export class Engine {
+  readonly rules: readonly Rule[];
+  /** The field names that rules read, in slot order; {@link KEYWORDS} for the event's text. */
+  readonly fieldNames: readonly string[];
+  readonly #slots: Slot[];
+  readonly #slotOf: ReadonlyMap<string, number>;
+  readonly #atoms: readonly Atom[];
+  readonly #atomSlot: Uint16Array;
+  readonly #programs: readonly Program[];
+  /** Rules to evaluate when the atom was found. */
+  readonly #rulesOf: readonly (readonly number[])[];
+  /** Rules with no necessary literal. */
+  readonly #always: readonly number[];
+  /** Slots that must be searched for every event. */
+  readonly #indexSlots: readonly number[];
+  /** The epoch in which a literal was found. */
+  readonly #found: Uint32Array;
+  /** The epoch in which a test was last asked, and its answer. */
+  readonly #asked: Uint32Array;
+  readonly #answer: Uint8Array;
+  readonly #queued: Uint32Array;
+  readonly #queue: Uint32Array;
+  #queueLength = 0;
+  #epoch = 0;
+  #fill: Fill = () => {};
+  readonly #matched: number[] = [];
+
+  constructor(rules: readonly Rule[]) {
+    this.rules = rules;
+    const table = new AtomTable();
+    this.#programs = rules.map(rule => ({ expr: lowerRule(rule, table) }));
+    this.#atoms = table.atoms;
+    const names = new Map<string, number>();
+    const slot = (name: string): number => {
+      const known = names.get(name);
+      if (known !== undefined) return known;
+      names.set(name, names.size);
+      return names.size - 1;
+    };
+    this.#atomSlot = Uint16Array.from(this.#atoms, atom => slot(atom.field));
+    for (const atom of this.#atoms) if (atom.test?.op === 'fieldref') slot(canonicalName(atom.test.field));
+    this.#slotOf = names;
+    this.fieldNames = [...names.keys()];
+    this.#slots = this.fieldNames.map((_, s) => new Slot(this.#atoms.filter((_atom, i) => this.#atomSlot[i] === s)));
+    const rulesOf: number[][] = this.#atoms.map(() => []);
+    const always: number[] = [];
+    const indexSlots = new Set<number>();
+    for (const [r, { expr }] of this.#programs.entries()) {
+      const clause = necessaryClause(expr, this.#atoms);
+      if (clause === undefined) always.push(r);
+      else {
+        for (const atom of clause.atoms) {
+          rulesOf[atom]!.push(r);
+          indexSlots.add(this.#atomSlot[atom]!);
+        }
+      }
+    }
+    this.#rulesOf = rulesOf.map(list => (list.length === 0 ? NONE : list));
+    this.#always = always;
+    this.#indexSlots = [...indexSlots];
+    this.#found = new Uint32Array(this.#atoms.length);
+    this.#asked = new Uint32Array(this.#atoms.length);
+    this.#answer = new Uint8Array(this.#atoms.length);
+    this.#queued = new Uint32Array(rules.length);
+    this.#queue = new Uint32Array(rules.length);
+  }
+
+  /** Indexes into `rules` of those that match, sorted; valid until the next call. */
+  evaluate(fill: Fill): readonly number[] {
+    if (++this.#epoch >= EPOCH_MAX) this.#resetEpochs();
+    this.#fill = fill;
+    this.#matched.length = 0;
+    this.#queueLength = 0;
+    for (const slot of this.#indexSlots) this.#search(slot);
+    // Searching a further field on demand can't add to the queue: all fields that index rules have been searched.
+    for (let i = 0; i < this.#queueLength; i++) this.#run(this.#queue[i]!);
+    for (const rule of this.#always) this.#run(rule);
+    if (this.#matched.length > 1) this.#matched.sort((a, b) => a - b);
+    return this.#matched;
+  }
+
+  /** The values of a field of the event that was evaluated last. */
+  valuesOf(field: string): Values {
+    return this.#load(this.#slotOf.get(canonicalName(field))!).values;
+  }
+
+  #run(rule: number): void {
+    if (this.#holds(this.#programs[rule]!.expr)) this.#matched.push(rule);
+  }
+
+  #load(index: number): Slot {
+    const slot = this.#slots[index]!;
+    if (slot.loadedIn !== this.#epoch) {
+      slot.loadedIn = this.#epoch;
+      slot.values.clear();
+      slot.foldedCount = 0;
+      this.#fill(index, slot.values);
+    }
+    return slot;
+  }
+
+  #search(index: number): void {
+    const slot = this.#load(index);
+    if (slot.searchedIn === this.#epoch) return;
+    slot.searchedIn = this.#epoch;
+    const { values } = slot;
+    if (values.count === 0) return;
+    if (slot.foldedLiterals !== undefined) {
+      const folded = slot.folded();
+      for (let i = 0; i < values.count; i++) slot.foldedLiterals.run(folded[i]!, this.#epoch, this.#hit);
+    }
+    if (slot.casedLiterals !== undefined) {
+      for (let i = 0; i < values.count; i++) slot.casedLiterals.run(values.items[i]!, this.#epoch, this.#hit);
+    }
+  }
+
+  readonly #hit = (atoms: readonly number[]): void => {
+    for (const atom of atoms) {
+      this.#found[atom] = this.#epoch;
+      const rules = this.#rulesOf[atom]!;
+      for (const rule of rules) {
+        if (this.#queued[rule] === this.#epoch) continue;
+        this.#queued[rule] = this.#epoch;
+        this.#queue[this.#queueLength++] = rule;
+      }
+    }
+  };
+
+  #holds(expr: Expr): boolean {
+    switch (expr.op) {
+      case 'atom':
+        return this.#atomHolds(expr.atom);
+      case 'not':
+        return !this.#holds(expr.of);
+      case 'and':
+        for (const child of expr.of) if (!this.#holds(child)) return false;
+        return true;
+      case 'or':
+        for (const child of expr.of) if (this.#holds(child)) return true;
+        return false;
+      case 'count': {
+        let left = expr.count;
+        for (const child of expr.of) if (this.#holds(child) && --left === 0) return true;
+        return false;
+      }
+      case 'constant':
+        return expr.value;
+    }
+  }
+
+  #atomHolds(id: number): boolean {
+    const index = this.#atomSlot[id]!;
+    const atom = this.#atoms[id]!;
+    if (atom.kind === 'literal') {
+      if (this.#slots[index]!.searchedIn !== this.#epoch) this.#search(index);
+      return this.#found[id] === this.#epoch;
+    }
+    if (this.#asked[id] === this.#epoch) return this.#answer[id] === 1;
+    const holds = (atom.needs === undefined || this.#atomHolds(atom.needs)) && this.#ask(atom, index);
+    this.#asked[id] = this.#epoch;
+    this.#answer[id] = holds ? 1 : 0;
+    return holds;
+  }
+
+  #ask(atom: Atom, index: number): boolean {
+    const slot = this.#load(index);
+    return ask(atom.test!, slot.values, slot.folded, this.#other);
+  }
+
+  readonly #other = (field: string): Values => this.valuesOf(field);
+
+  #resetEpochs(): void {
+    this.#epoch = 1;
+    for (const marks of [this.#found, this.#asked, this.#queued]) marks.fill(0);
+    for (const slot of this.#slots) slot.resetEpochs();
+  }
+}
+
+/** One field: its values in the current event, and what is looked for in them. */
+class Slot {
+  readonly values = new Values();
+  loadedIn = 0;
+  searchedIn = 0;
+  readonly foldedLiterals: LiteralSet | undefined;
+  readonly casedLiterals: LiteralSet | undefined;
+  readonly #folded: string[] = [];
+  foldedCount = 0;
+
+  constructor(atoms: readonly Atom[]) {
+    const literals = atoms.filter(atom => atom.kind === 'literal');
+    this.foldedLiterals = LiteralSet.of(literals.filter(atom => !atom.literal!.cased));
+    this.casedLiterals = LiteralSet.of(literals.filter(atom => atom.literal!.cased));
+  }
+
+  /** The folded values, made once. */
+  readonly folded = (): readonly string[] => {
+    const { items, count } = this.values;
+    while (this.foldedCount < count) {
+      this.#folded[this.foldedCount] = fold(items[this.foldedCount]!);
+      this.foldedCount++;
+    }
+    return this.#folded;
+  };
+
+  resetEpochs(): void {
+    this.loadedIn = 0;
+    this.searchedIn = 0;
+    this.foldedLiterals?.resetEpochs();
+    this.casedLiterals?.resetEpochs();
+  }
+}
+
+/** The literals that are looked for in one field. */
+class LiteralSet {
+  readonly #exact = new Map<string, number[]>();
+  #exactMaxLength = -1;
+  readonly #automata: Automaton[] = [];
+
+  static of(atoms: readonly Atom[]): LiteralSet | undefined {
+    return atoms.length === 0 ? undefined : new LiteralSet(atoms);
+  }
+
+  constructor(atoms: readonly Atom[]) {
+    const byWhere: Record<Where, Literal[]> = { contains: [], prefix: [], suffix: [] };
+    for (const { id, literal } of atoms) {
+      const { kind, text } = literal!;
+      if (kind !== 'exact') byWhere[kind].push({ text, atom: id });
+      else {
+        this.#exact.set(text, [...(this.#exact.get(text) ?? []), id]);
+        this.#exactMaxLength = Math.max(this.#exactMaxLength, text.length);
+      }
+    }
+    for (const where of ['contains', 'prefix', 'suffix'] as const) {
+      if (byWhere[where].length > 0) this.#automata.push(new Automaton(where, byWhere[where]));
+    }
+  }
+
+  run(value: string, epoch: number, hit: (atoms: readonly number[]) => void): void {
+    if (value.length <= this.#exactMaxLength) {
+      const atoms = this.#exact.get(value);
+      if (atoms !== undefined) hit(atoms);
+    }
+    for (const automaton of this.#automata) automaton.run(value, epoch, hit);
+  }
+
+  resetEpochs(): void {
+    for (const automaton of this.#automata) automaton.resetEpochs();
+  }
+}
+
+export { KEYWORDS };

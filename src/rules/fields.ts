@@ -1,0 +1,276 @@
+// The one table of field names: what a rule may name, and how its values are read from an event. Data, and the few lines that look
+// it up. Names are case-sensitive.
+
+import type {
+  Credentials,
+  HostEvent,
+  Identity,
+  Login,
+  NetworkEvent,
+  Process,
+  ProcessImage,
+  RecordView,
+} from '../core/event.ts';
+import { plainIp } from './cidr.ts';
+import type { Values } from './values.ts';
+
+/** Appends the field's values; nothing when the event doesn't have it. */
+export type Collect = (event: HostEvent, out: Values) => void;
+export type CollectRecord = (record: RecordView, event: HostEvent, out: Values) => void;
+
+/** What a rule's events come from: process starts, connections, or single audit records. */
+export type Stream = 'exec' | 'network' | 'record';
+
+export interface Field {
+  readonly name: string;
+  /** Absent where no event has the field; `why` then says so. */
+  readonly collect?: Collect;
+  readonly why?: string;
+  /** Paths have no backslash on Linux. */
+  readonly isPath?: boolean;
+}
+
+type FromImage = (image: ProcessImage, out: Values) => void;
+type FromProcess = (process: Process, out: Values) => void;
+type FromNetwork = (event: NetworkEvent, out: Values) => void;
+
+const baseName = (path: string | undefined): string | undefined => path?.slice(path.lastIndexOf('/') + 1);
+
+function candidates(image: ProcessImage, out: Values): void {
+  out.add(image.executable);
+  const { invoked } = image;
+  if (invoked === undefined) return;
+  for (const path of invoked) if (path !== image.executable) out.add(path);
+}
+
+const identity = (pick: (c: Credentials) => Identity | undefined): Record<'id' | 'name', FromImage> => ({
+  id: (image, out) => {
+    if (image.credentials !== undefined) out.addNumber(pick(image.credentials)?.id);
+  },
+  name: (image, out) => {
+    if (image.credentials !== undefined) out.add(pick(image.credentials)?.name);
+  },
+});
+const identities: Readonly<Record<string, Record<'id' | 'name', FromImage>>> = {
+  user: identity(c => c.euid),
+  real_user: identity(c => c.uid),
+  saved_user: identity(c => c.suid),
+  group: identity(c => c.egid),
+  real_group: identity(c => c.gid),
+  saved_group: identity(c => c.sgid),
+};
+
+/** Below `process.` and `process.parent.`. */
+const IMAGE_FIELDS: Readonly<Record<string, FromImage>> = {
+  pid: (image, out) => out.addNumber(image.pid),
+  executable: (image, out) => out.add(image.executable),
+  name: (image, out) => out.add(baseName(image.executable)),
+  args: (image, out) => out.addAll(image.args),
+  args_count: (image, out) => out.addNumber(image.argsCount),
+  command_line: (image, out) => out.add(image.commandLine),
+  working_directory: (image, out) => out.add(image.cwd),
+  ...Object.fromEntries(
+    Object.entries(identities).flatMap(([name, { id, name: text }]) => [
+      [`${name}.id`, id],
+      [`${name}.name`, text],
+    ]),
+  ),
+};
+const IMAGE_PATHS = new Set(['executable', 'working_directory']);
+
+const login = (pick: (login: Login) => string | number | undefined): FromProcess => {
+  return ({ image }, out) => {
+    const value = image.login && pick(image.login);
+    if (value !== undefined) out.add(String(value));
+  };
+};
+
+const ofAncestors = (collect: FromImage): FromProcess => {
+  return ({ ancestors }, out) => {
+    for (const ancestor of ancestors) collect(ancestor, out);
+  };
+};
+
+const PROCESS_FIELDS: Readonly<Record<string, FromProcess>> = {
+  Image: ({ image }, out) => candidates(image, out),
+  ParentImage: ({ ancestors: [parent] }, out) => {
+    if (parent !== undefined) candidates(parent, out);
+  },
+  // SigmaHQ's rules with `LogonId: 0` mean a process with no login: audit's unset loginuid reads 0.
+  LogonId: ({ image }, out) => out.addNumber(image.login?.auid?.id ?? 0),
+  'process.parent.pid': ({ ancestors, parentPid }, out) => out.addNumber(ancestors[0]?.pid ?? parentPid),
+  'user.id': ({ image }, out) => identities.real_user!.id(image, out),
+  'user.name': ({ image }, out) => identities.real_user!.name(image, out),
+  'puppy.login.id': login(l => l.auid?.id),
+  'puppy.login.name': login(l => l.auid?.name),
+  'puppy.login.session': login(l => l.session),
+  'puppy.login.terminal': login(l => l.terminal),
+  'puppy.login.address': login(l => l.address),
+  'puppy.process.comm': ({ image }, out) => out.add(image.comm),
+  'puppy.process.tty': ({ image }, out) => out.add(image.tty),
+  'puppy.process.root': ({ image }, out) => out.add(image.foreignRoot ? 'foreign' : undefined),
+  'puppy.process.invoked': ({ image }, out) => out.addAll(image.invoked),
+  'puppy.ancestors.pid': ofAncestors(IMAGE_FIELDS.pid!),
+  'puppy.ancestors.executable': ofAncestors(IMAGE_FIELDS.executable!),
+  'puppy.ancestors.name': ofAncestors(IMAGE_FIELDS.name!),
+  'puppy.ancestors.command_line': ofAncestors(IMAGE_FIELDS.command_line!),
+};
+const PROCESS_PATHS = new Set(['Image', 'ParentImage', 'puppy.process.invoked', 'puppy.ancestors.executable']);
+
+const EVENT_FIELDS: Readonly<Record<string, Collect>> = {
+  'event.action': (event, out) => out.add(event.kind),
+  'event.module': (event, out) => out.add(event.module),
+  'event.outcome': (event, out) => out.add(event.outcome),
+  'error.code': (event, out) => out.add(event.errorCode),
+  'puppy.warnings': (event, out) => out.addAll(event.warnings),
+};
+
+const ip = (text: string | undefined): string | undefined => text && plainIp(text);
+
+const NETWORK_FIELDS: Readonly<Record<string, FromNetwork>> = {
+  Initiated: ({ kind }, out) => out.add(kind === 'connect' ? 'true' : 'false'),
+  'source.ip': ({ source }, out) => out.add(ip(source?.ip)),
+  'source.port': ({ source }, out) => out.addNumber(source?.port),
+  'source.domain': ({ source }, out) => out.add(source?.domain),
+  'destination.ip': ({ destination }, out) => out.add(ip(destination?.ip)),
+  'destination.port': ({ destination }, out) => out.addNumber(destination?.port),
+  'destination.domain': ({ destination }, out) => out.add(destination?.domain),
+  DestinationIsIpv6: ({ family }, out) => out.add(family && String(family === 'ipv6')),
+  SourceIsIpv6: ({ family }, out) => out.add(family && String(family === 'ipv6')),
+  'network.transport': ({ transport }, out) => out.add(transport),
+  'network.type': ({ family }, out) => out.add(family),
+  'network.direction': ({ kind }, out) => out.add(kind === 'connect' ? 'egress' : 'ingress'),
+};
+
+/** Sigma's names for what an ECS name says exactly. */
+const SIGMA_NAMES: Readonly<Record<string, string>> = {
+  CommandLine: 'process.command_line',
+  CurrentDirectory: 'process.working_directory',
+  ProcessId: 'process.pid',
+  User: 'user.name',
+  UserName: 'user.name',
+  TerminalSessionId: 'puppy.login.session',
+  ParentProcessId: 'process.parent.pid',
+  ParentCommandLine: 'process.parent.command_line',
+  ParentUser: 'process.parent.real_user.name',
+  DestinationIp: 'destination.ip',
+  DestinationPort: 'destination.port',
+  DestinationHostname: 'destination.domain',
+  SourceIp: 'source.ip',
+  SourcePort: 'source.port',
+  SourceHostname: 'source.domain',
+  Protocol: 'network.transport',
+};
+
+const NOT_ON_LINUX = 'Linux processes have no such property';
+const NEVER: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    'OriginalFileName Product Company Description FileVersion IntegrityLevel ParentIntegrityLevel LogonGuid'
+      .split(' ')
+      .map(name => [name, NOT_ON_LINUX]),
+  ),
+  ...Object.fromEntries(
+    'Hashes Imphash imphash md5 sha1 sha256'.split(' ').map(name => [name, 'executables are not hashed yet']),
+  ),
+  ProcessGuid: 'use ProcessId, or the alert’s process.entity_id',
+  ParentProcessGuid: 'use ParentProcessId',
+};
+const NO_NAMES = 'destination names come from DNS answers, which no source reads yet';
+const NEVER_NETWORK: Readonly<Record<string, string>> = {
+  'destination.domain': NO_NAMES,
+  'source.domain': NO_NAMES,
+  DestinationPortName: 'use DestinationPort',
+  SourcePortName: 'use SourcePort',
+};
+
+function table(stream: 'exec' | 'network'): ReadonlyMap<string, Field> {
+  const fields = new Map<string, Field>();
+  const addProcess = (name: string, from: FromProcess, isPath: boolean): void => {
+    const collect: Collect = (event, out) => {
+      if (event.process !== undefined) from(event.process, out);
+    };
+    fields.set(name, { name, collect, ...(isPath ? { isPath } : {}) });
+  };
+  for (const [name, from] of Object.entries(IMAGE_FIELDS)) {
+    addProcess(`process.${name}`, ({ image }, out) => from(image, out), IMAGE_PATHS.has(name));
+    const fromParent: FromProcess = ({ ancestors: [parent] }, out) => parent && from(parent, out);
+    addProcess(`process.parent.${name}`, fromParent, IMAGE_PATHS.has(name));
+  }
+  for (const [name, from] of Object.entries(PROCESS_FIELDS)) addProcess(name, from, PROCESS_PATHS.has(name));
+  for (const [name, collect] of Object.entries(EVENT_FIELDS)) fields.set(name, { name, collect });
+  for (const [name, why] of Object.entries(NEVER)) fields.set(name, { name, why });
+  if (stream === 'exec') return fields;
+  for (const [name, from] of Object.entries(NETWORK_FIELDS)) {
+    const collect: Collect = (event, out) => {
+      if (event.kind === 'connect' || event.kind === 'accept') from(event, out);
+    };
+    fields.set(name, { name, collect });
+  }
+  // A name that an event does have is read all the same; `why` is told because none has it yet.
+  for (const [name, why] of Object.entries(NEVER_NETWORK)) fields.set(name, { ...fields.get(name), name, why });
+  return fields;
+}
+
+export const FIELDS: Readonly<Record<'exec' | 'network', ReadonlyMap<string, Field>>> = {
+  exec: table('exec'),
+  network: table('network'),
+};
+
+/** The name under which a field is read: two names of one thing are one field. */
+export const canonicalName = (name: string): string => (Object.hasOwn(SIGMA_NAMES, name) ? SIGMA_NAMES[name]! : name);
+
+/** Every name that a rule of the stream may use. */
+export function fieldNames(stream: Stream): string[] {
+  if (stream === 'record') return [...RECORD_FIELDS];
+  const known = FIELDS[stream];
+  const sigma = Object.keys(SIGMA_NAMES).filter(name => known.has(SIGMA_NAMES[name]!));
+  return [...sigma, ...known.keys()];
+}
+
+/** The names in audit records (the field dictionary of the audit project), without `a0`…`aN`. */
+export const RECORD_FIELDS: ReadonlySet<string> = new Set(
+  (
+    'type acct addr apparmor arch argc audit_backlog_limit audit_backlog_wait_time audit_enabled audit_failure auid banners bool bus ' +
+    'cap_fe cap_fi cap_fp cap_fver cap_pa cap_pe cap_pi cap_pp capability category cgroup changed cipher class cmd code comm compat ' +
+    'cwd data default-context dev device dir direction dmac dport egid enforcing entries errno euid exe exit fam family fd fe feature ' +
+    'fi file flags format fp fsgid fsuid fver gid grantors grp hostname icmp_type id igid img-ctx inif inode inode_gid inode_uid ' +
+    'invalid_context ioctlcmd ip ipid ipx-net item items iuid kernel key kind ksize laddr len list lport mac macproto maj major ' +
+    'minor mode model msg name nametype nargs net new new-cgroup new-chardev new-disk new-enabled new-fs new-level new-log_passwd ' +
+    'new-mem new-net new-pe new-pi new-pp new-range new-rng new-role new-seuser new-vcpu new_gid new_lock new_pe new_pi new_pp ' +
+    'nlnk-fam nlnk-grp nlnk-pid oauid obj obj_gid obj_uid ocomm oflag ogid old old-auid old-cgroup old-chardev old-disk old-enabled ' +
+    'old-fs old-level old-log_passwd old-mem old-net old-pe old-pi old-pp old-range old-rng old-role old-ses old-seuser old-vcpu ' +
+    'old_enforcing old_lock old_pa old_pe old_pi old_pp old_prom old_val op opid oses ouid outif pa parent path pe per perm perm_mask ' +
+    'permissive pfs pi pid pp ppid printer proctitle prom proto qbytes range rdev reason removed res resrc result rport saddr ' +
+    'saddr_fam sauid scontext selected-context seperm seperms seqno seresult ses seuser sgid sig sigev_signo smac spid sport state ' +
+    'subj success suid syscall table tclass tcontext terminal tty uid unit uri user uuid val ver virt vm vm-ctx vm-pid watch ' +
+    'SYSCALL ARCH AUID UID GID EUID SUID FSUID EGID SGID FSGID OUID OGID SADDR ID'
+  ).split(' '),
+);
+
+export const isRecordField = (name: string): boolean =>
+  RECORD_FIELDS.has(name) || /^a\d{1,5}$/.test(name) || FIELDS.exec.has(canonicalName(name));
+
+/** A field of single audit records: the record's own, or where its name has a dot the event's. */
+export function recordField(name: string): CollectRecord {
+  if (name === 'type') return (record, _event, out) => out.add(record.type);
+  if (name.includes('.')) {
+    const collect = FIELDS.exec.get(canonicalName(name))?.collect;
+    return (record, event, out) => (collect === undefined ? out.add(record.get(name)) : collect(event, out));
+  }
+  // Rules name system calls under either key: the number's and the name's.
+  if (name === 'syscall') {
+    return (record, _event, out) => {
+      out.add(record.get('syscall'));
+      out.add(record.get('SYSCALL'));
+    };
+  }
+  // A record of several rules has several keys, held apart by 0x01.
+  if (name === 'key') {
+    return (record, _event, out) => {
+      const key = record.get('key');
+      if (key?.includes('\x01')) out.addAll(key.split('\x01'));
+      else out.add(key);
+    };
+  }
+  return (record, _event, out) => out.add(record.get(name));
+}

@@ -1,0 +1,55 @@
+// Which events a rule's logsource means. Pure, mostly data.
+
+import type { Logsource } from './ast.ts';
+import type { Stream } from './fields.ts';
+import { didYouMean } from './problem.ts';
+
+/** Categories and services of Sigma's taxonomy that a Linux host has, but that no source of ours feeds yet. */
+const NOT_FED_CATEGORIES: Readonly<Record<string, string>> = {
+  file_event: 'file events',
+  file_change: 'file events',
+  file_rename: 'file events',
+  file_delete: 'file events',
+  file_access: 'file events',
+  dns: 'DNS messages',
+  dns_query: 'DNS messages',
+  process_termination: 'process ends',
+  process_access: 'process accesses',
+  driver_load: 'module loads',
+  webserver: 'web server logs',
+  proxy: 'proxy logs',
+  firewall: 'firewall logs',
+  antivirus: 'antivirus logs',
+};
+const NOT_FED_SERVICES: readonly string[] = [
+  ...['auth', 'clamav', 'cron', 'guacamole', 'sshd', 'sudo', 'syslog', 'vsftpd', 'modsecurity', 'syslog-ng'],
+];
+
+export type Feed = { readonly stream: Stream } | { readonly notFed: string; readonly help?: string };
+
+export function feedOf({ category, product, service }: Logsource): Feed {
+  if (product !== undefined && product !== 'linux')
+    return { notFed: `events of product "${product}" don't occur here` };
+  if (category === 'process_creation' && service === undefined) return { stream: 'exec' };
+  if (category === 'network_connection' && service === undefined) return { stream: 'network' };
+  if (service === 'auditd' && category === undefined) return { stream: 'record' };
+  // The whole of Linux' logs: until log sources are there, command lines.
+  if (category === undefined && service === undefined) return { stream: 'exec' };
+  if (category !== undefined && Object.hasOwn(NOT_FED_CATEGORIES, category)) {
+    return { notFed: `no source feeds ${NOT_FED_CATEGORIES[category]} yet` };
+  }
+  if (service !== undefined && NOT_FED_SERVICES.includes(service))
+    return { notFed: `no source feeds the log of "${service}" yet` };
+  const [what, name, known]: [string, string, string[]] =
+    category !== undefined
+      ? ['category', category, ['process_creation', 'network_connection', ...Object.keys(NOT_FED_CATEGORIES)]]
+      : ['service', service!, ['auditd', ...NOT_FED_SERVICES]];
+  const help = didYouMean(name, known);
+  return { notFed: `nothing feeds ${what} "${name}"`, ...(help === undefined ? {} : { help }) };
+}
+
+/** Whether a rule of `rule` is asked about events of `event`: each part that the rule names must be the same. */
+export const appliesTo = (rule: Logsource, event: Logsource): boolean =>
+  (rule.category === undefined || rule.category === event.category) &&
+  (rule.product === undefined || event.product === undefined || rule.product === event.product) &&
+  (rule.service === undefined || rule.service === event.service);

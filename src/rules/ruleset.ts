@@ -1,0 +1,264 @@
+// The rules stage: events in, matches out. A ruleset is a value: a reload makes a new one.
+
+import type { HostEvent, RecordView } from '../core/event.ts';
+import type { Match } from '../core/match.ts';
+import type { FieldBag, Item, itemsOf, Logsource, Rule } from './ast.ts';
+import { type Access, accessOf, isAccess } from './audit-access.ts';
+import { Engine, KEYWORDS } from './engine.ts';
+import { type Collect, type CollectRecord, canonicalName, FIELDS, recordField, type Stream } from './fields.ts';
+import { explain } from './interpret.ts';
+import { appliesTo, feedOf } from './logsource.ts';
+import { mergeNeeds, type Needs } from './needs.ts';
+import type { Values } from './values.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
+
+const NO_MATCHES: readonly Match[] = [];
+
+export interface Ruleset {
+  readonly rules: readonly Rule[];
+  readonly verdicts: readonly Verdict[];
+  /** What all rules together need of the kernel. */
+  readonly needs: Needs;
+  /** The rules that match, in order of loading; the same empty array whenever none does. */
+  evaluate(event: HostEvent): readonly Match[];
+  /** As for an event of `logsource` with these fields: Sigma's or ECS names, nested or dotted; any other stands for itself. */
+  evaluateFields(fields: FieldBag, logsource: Logsource): readonly Match[];
+}
+
+export function compileRuleset(rules: readonly Rule[]): Ruleset {
+  return new CompiledRuleset(rules);
+}
+
+class CompiledRuleset implements Ruleset {
+  readonly rules: readonly Rule[];
+  readonly verdicts: readonly Verdict[];
+  readonly needs: Needs;
+  readonly #exec: EventEngine;
+  readonly #network: EventEngine;
+  readonly #records: RecordEngines;
+  #fields: FieldsEngine | undefined;
+
+  constructor(rules: readonly Rule[]) {
+    this.rules = rules;
+    this.verdicts = rules.map(verdictOf);
+    this.needs = mergeNeeds(this.verdicts.map(verdict => verdict.needs));
+    const of = (stream: Stream): Rule[] =>
+      rules.filter(rule => {
+        const feed = feedOf(rule.logsource);
+        return 'stream' in feed && feed.stream === stream;
+      });
+    this.#exec = new EventEngine(of('exec'), 'exec');
+    this.#network = new EventEngine(of('network'), 'network');
+    this.#records = new RecordEngines(of('record'));
+  }
+
+  evaluate(event: HostEvent): readonly Match[] {
+    let matches = NO_MATCHES;
+    if (event.kind === 'exec') matches = this.#exec.evaluate(event);
+    // A connect that no packet followed was only an address being tried, as resolvers do.
+    else if ((event.kind === 'connect' || event.kind === 'accept') && !event.warnings.includes('no_packet')) {
+      matches = this.#network.evaluate(event);
+    }
+    if (event.records === undefined || this.#records.isEmpty) return matches;
+    const more = this.#records.evaluate(event, event.records);
+    return more.length === 0 ? matches : matches.length === 0 ? more : [...matches, ...more];
+  }
+
+  evaluateFields(fields: FieldBag, logsource: Logsource): readonly Match[] {
+    this.#fields ??= new FieldsEngine(this.rules);
+    return this.#fields.evaluate(fields, logsource);
+  }
+}
+
+const matchOf = (engine: Engine, rule: Rule): Match => ({
+  rule: rule.info,
+  conditions: explain(rule, field => engine.valuesOf(field ?? KEYWORDS)),
+});
+
+/** Rules over whole events. */
+class EventEngine {
+  readonly #engine: Engine;
+  readonly #collect: readonly (Collect | undefined)[];
+  #event: HostEvent | undefined;
+
+  constructor(rules: readonly Rule[], stream: 'exec' | 'network') {
+    this.#engine = new Engine(rules);
+    // Keywords search the line that describes the event, which for a process start is its command line.
+    const table = FIELDS[stream];
+    const line = table.get('process.command_line')?.collect;
+    this.#collect = this.#engine.fieldNames.map(name => (name === KEYWORDS ? line : table.get(name)?.collect));
+  }
+
+  evaluate(event: HostEvent): readonly Match[] {
+    const engine = this.#engine;
+    this.#event = event;
+    const matched = engine.evaluate(this.#fill);
+    const matches = matched.length === 0 ? NO_MATCHES : matched.map(rule => matchOf(engine, engine.rules[rule]!));
+    this.#event = undefined;
+    return matches;
+  }
+
+  readonly #fill = (slot: number, out: Values): void => this.#collect[slot]?.(this.#event!, out);
+}
+
+/** Rules over single audit records: one engine per record type, so that a record meets only rules for its type. */
+class RecordEngines {
+  readonly isEmpty: boolean;
+  readonly #byType = new Map<string, RecordEngine>();
+  /** Rules that name no type. */
+  readonly #other: RecordEngine;
+  readonly #order: ReadonlyMap<Rule, number>;
+
+  constructor(rules: readonly Rule[]) {
+    this.isEmpty = rules.length === 0;
+    this.#order = new Map(rules.map((rule, i) => [rule, i]));
+    const typesOf = new Map(rules.map(rule => [rule, recordTypes(rule)]));
+    const types = new Set([...typesOf.values()].flatMap(named => (named === undefined ? [] : [...named])));
+    for (const type of types) {
+      this.#byType.set(type, new RecordEngine(rules.filter(rule => typesOf.get(rule)?.has(type) ?? true)));
+    }
+    this.#other = new RecordEngine(rules.filter(rule => typesOf.get(rule) === undefined));
+  }
+
+  evaluate(event: HostEvent, records: readonly RecordView[]): readonly Match[] {
+    let matches: Map<Rule, { match: Match; records: number[] }> | undefined;
+    for (let r = 0; r < records.length; r++) {
+      const record = records[r]!;
+      const engine = this.#byType.get(record.type) ?? this.#other;
+      if (engine.isEmpty) continue;
+      for (const rule of engine.evaluate(event, record)) {
+        matches ??= new Map();
+        const known = matches.get(rule);
+        if (known === undefined) matches.set(rule, { match: engine.match(rule), records: [r] });
+        else known.records.push(r);
+      }
+      engine.release();
+    }
+    if (matches === undefined) return NO_MATCHES;
+    const sorted = [...matches].sort(([a], [b]) => this.#order.get(a)! - this.#order.get(b)!);
+    return sorted.map(([, { match, records: indexes }]) => ({ ...match, records: indexes }));
+  }
+}
+
+const NO_RULES: readonly Rule[] = [];
+
+class RecordEngine {
+  readonly isEmpty: boolean;
+  readonly #engine: Engine;
+  readonly #collect: readonly (CollectRecord | undefined)[];
+  readonly #access: readonly (Access | undefined)[];
+  #event: HostEvent | undefined;
+  #record: RecordView | undefined;
+
+  constructor(rules: readonly Rule[]) {
+    this.isEmpty = rules.length === 0;
+    this.#engine = new Engine(rules);
+    const keywords: CollectRecord = (record, _event, out) => {
+      for (const [, value] of record.entries()) out.add(value);
+    };
+    this.#collect = this.#engine.fieldNames.map(name => (name === KEYWORDS ? keywords : recordField(name)));
+    this.#access = rules.map(accessOf);
+  }
+
+  evaluate(event: HostEvent, record: RecordView): readonly Rule[] {
+    this.#event = event;
+    this.#record = record;
+    const { rules } = this.#engine;
+    const matched = this.#engine.evaluate(this.#fill);
+    if (matched.length === 0) return NO_RULES;
+    if (record.type !== 'PATH') return matched.map(rule => rules[rule]!);
+    const isWanted = (access: Access | undefined): boolean => access === undefined || isAccess(access, record, event);
+    return matched.filter(rule => isWanted(this.#access[rule])).map(rule => rules[rule]!);
+  }
+
+  match(rule: Rule): Match {
+    return matchOf(this.#engine, rule);
+  }
+
+  release(): void {
+    this.#event = undefined;
+    this.#record = undefined;
+  }
+
+  readonly #fill = (slot: number, out: Values): void => this.#collect[slot]?.(this.#record!, this.#event!, out);
+}
+
+/** The record types without one of which the rule can't match, or undefined where it may match any. */
+function recordTypes(rule: Rule): ReadonlySet<string> | undefined {
+  const ofItem = (item: Item): Set<string> | undefined => {
+    if (item.field !== 'type' || item.negated || item.all) return undefined;
+    const texts = item.values.map(value => value.tests[0]!);
+    const types = texts.map(test => (test.op === 'glob' && test.glob.length === 1 ? test.glob[0] : undefined));
+    if (!types.every(type => typeof type === 'string')) return undefined;
+    return new Set(types.map(type => type.toUpperCase()));
+  };
+  const any = (sets: readonly (Set<string> | undefined)[]): Set<string> | undefined =>
+    sets.every(set => set !== undefined) ? new Set(sets.flatMap(set => [...set!])) : undefined;
+  const ofSelection = (name: string): Set<string> | undefined => {
+    const walk = (node: Parameters<typeof itemsOf>[0]): Set<string> | undefined => {
+      if (node.kind === 'item') return ofItem(node.item);
+      const sets = node.of.map(walk);
+      return node.kind === 'any' ? any(sets) : sets.find(set => set !== undefined);
+    };
+    return walk(rule.selections.get(name)!.node);
+  };
+  const ofCondition = (condition: Rule['condition']): Set<string> | undefined => {
+    switch (condition.kind) {
+      case 'selection':
+        return ofSelection(condition.name);
+      case 'not':
+        return undefined;
+      case 'and':
+        return condition.of.map(ofCondition).find(set => set !== undefined);
+      case 'or':
+        return any(condition.of.map(ofCondition));
+      case 'of': {
+        const sets = condition.names.map(ofSelection);
+        return condition.count === condition.names.length ? sets.find(set => set !== undefined) : any(sets);
+      }
+    }
+  };
+  return ofCondition(rule.condition);
+}
+
+/** All rules over events that are given as fields: what a rule's tests describe. */
+class FieldsEngine {
+  readonly #engine: Engine;
+  #fields: ReadonlyMap<string, readonly unknown[]> = new Map();
+  #keywordFields: readonly string[] = [];
+
+  constructor(rules: readonly Rule[]) {
+    this.#engine = new Engine(rules);
+  }
+
+  evaluate(bag: FieldBag, logsource: Logsource): readonly Match[] {
+    const fields = new Map<string, unknown[]>();
+    flatten(bag, '', fields);
+    this.#fields = fields;
+    // As live: the text of a process start is its command line alone.
+    const isExec = logsource.category === 'process_creation';
+    this.#keywordFields = isExec ? ['process.command_line'] : [...fields.keys()];
+    const { rules } = this.#engine;
+    const matched = this.#engine.evaluate(this.#fill).map(rule => rules[rule]!);
+    return matched.filter(rule => appliesTo(rule.logsource, logsource)).map(rule => matchOf(this.#engine, rule));
+  }
+
+  readonly #fill = (slot: number, out: Values): void => {
+    const name = this.#engine.fieldNames[slot]!;
+    if (name !== KEYWORDS) out.addJson(this.#fields.get(name));
+    else for (const field of this.#keywordFields) out.addJson(this.#fields.get(field)?.filter(value => value !== null));
+  };
+}
+
+/** Nested maps become dotted names; a name that several spellings mean collects the values of all. */
+function flatten(bag: FieldBag, prefix: string, out: Map<string, unknown[]>): void {
+  for (const [key, value] of Object.entries(bag)) {
+    const path = prefix + key;
+    if (value !== null && typeof value === 'object' && !Array.isArray(value))
+      flatten(value as FieldBag, `${path}.`, out);
+    else {
+      const name = canonicalName(path);
+      out.set(name, [...(out.get(name) ?? []), value]);
+    }
+  }
+}

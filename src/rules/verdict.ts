@@ -1,0 +1,120 @@
+// Whether a loaded rule can ever fire here, and why not. Pure.
+
+import type { RuleInfo } from '../core/match.ts';
+import type { Condition, Item, Rule, SelectionNode, Test } from './ast.ts';
+import { ruleItems } from './ast.ts';
+import { canonicalName, FIELDS, fieldNames, isRecordField, type Stream } from './fields.ts';
+import { feedOf } from './logsource.ts';
+import { type Needs, NO_NEEDS, needsOf } from './needs.ts';
+import { nearestWord, type Range } from './problem.ts';
+
+export interface Verdict {
+  readonly rule: RuleInfo;
+  /** Which events the rule is asked about; absent where nothing feeds its logsource. */
+  readonly stream?: Stream;
+  readonly canFire: boolean;
+  /** Why it can't. */
+  readonly reason?: string;
+  readonly needs: Needs;
+}
+
+export interface FieldProblem {
+  readonly code: 'unknown-field' | 'field-not-fed';
+  readonly range: Range;
+  readonly message: string;
+  readonly help?: string;
+}
+
+export function verdictOf(rule: Rule): Verdict {
+  const feed = feedOf(rule.logsource);
+  if ('notFed' in feed) return { rule: rule.info, canFire: false, reason: feed.notFed, needs: NO_NEEDS };
+  const { stream } = feed;
+  const needs = needsOf(rule, stream);
+  const reasons = new Set<string>();
+  if (canHold(rule.condition, rule, stream, reasons)) return { rule: rule.info, stream, canFire: true, needs };
+  return { rule: rule.info, stream, canFire: false, reason: [...reasons].join('; '), needs: NO_NEEDS };
+}
+
+/** Fields of the rule that its events don't have. Nothing is said of a logsource that isn't fed: its fields aren't known yet. */
+export function fieldProblems(rule: Rule): FieldProblem[] {
+  const feed = feedOf(rule.logsource);
+  if ('notFed' in feed) return [];
+  const problems: FieldProblem[] = [];
+  for (const item of ruleItems(rule)) {
+    const names = item.values
+      .flatMap(value => value.tests)
+      .flatMap(test => (test.op === 'fieldref' ? [test.field] : []));
+    for (const name of item.field === undefined ? names : [item.field, ...names]) {
+      const problem = fieldProblem(name, item.range, feed.stream);
+      if (problem !== undefined) problems.push(problem);
+    }
+  }
+  return problems;
+}
+
+function fieldProblem(name: string, range: Range, stream: Stream): FieldProblem | undefined {
+  if (isKnown(name, stream)) {
+    const why = stream === 'record' ? undefined : FIELDS[stream].get(canonicalName(name))?.why;
+    return why === undefined ? undefined : { code: 'field-not-fed', range, message: `no event has "${name}": ${why}` };
+  }
+  const nearest = nearestWord(name, fieldNames(stream));
+  const message = `unknown field "${name}"`;
+  if (nearest === undefined) return { code: 'unknown-field', range, message };
+  return { code: 'unknown-field', range, message, help: `did you mean "${nearest}"?` };
+}
+
+const isKnown = (name: string, stream: Stream): boolean =>
+  stream === 'record' ? isRecordField(name) : FIELDS[stream].has(canonicalName(name));
+
+/** False only when the condition is false whatever the event. */
+function canHold(condition: Condition, rule: Rule, stream: Stream, reasons: Set<string>): boolean {
+  const selection = (name: string): boolean => selectionCan(rule.selections.get(name)!.node, stream, reasons);
+  const child = (inner: Condition): boolean => canHold(inner, rule, stream, reasons);
+  switch (condition.kind) {
+    // What can hold can fail, as far as is looked here.
+    case 'not':
+      return true;
+    case 'selection':
+      return selection(condition.name);
+    case 'and':
+      return condition.of.map(child).every(Boolean);
+    case 'or':
+      return condition.of.map(child).some(Boolean);
+    case 'of':
+      return condition.names.map(selection).filter(Boolean).length >= condition.count;
+  }
+}
+
+function selectionCan(node: SelectionNode, stream: Stream, reasons: Set<string>): boolean {
+  if (node.kind === 'item') return itemCan(node.item, stream, reasons);
+  const each = node.of.map(child => selectionCan(child, stream, reasons));
+  return node.kind === 'all' ? each.every(Boolean) : each.some(Boolean);
+}
+
+function itemCan(item: Item, stream: Stream, reasons: Set<string>): boolean {
+  if (item.negated || item.field === undefined) return true;
+  const { field } = item;
+  const values = item.values.map(value => value.tests.some(test => testCan(test, field, stream, reasons)));
+  return item.all ? values.every(Boolean) : values.some(Boolean);
+}
+
+function testCan(test: Test, field: string, stream: Stream, reasons: Set<string>): boolean {
+  if (test.op === 'null' || (test.op === 'exists' && !test.wanted)) return true;
+  if (stream === 'record') {
+    if (isRecordField(field)) return true;
+    reasons.add(`audit records have no field "${field}"`);
+    return false;
+  }
+  const known = FIELDS[stream].get(canonicalName(field));
+  if (known === undefined || known.why !== undefined) {
+    reasons.add(
+      known?.why === undefined ? `no event has the field "${field}"` : `no event has "${field}": ${known.why}`,
+    );
+    return false;
+  }
+  if (known.isPath && test.op === 'glob' && test.glob.some(part => typeof part === 'string' && part.includes('\\'))) {
+    reasons.add('Windows backslash in a Linux path');
+    return false;
+  }
+  return true;
+}
