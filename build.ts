@@ -70,7 +70,8 @@ function buildAddon(): string {
     fail(`${spec!.prefix}g++ not found: apt-get install ${spec!.package}`);
   const tools = cross ? { CC: `${spec!.prefix}gcc`, CXX: `${spec!.prefix}g++`, AR: `${spec!.prefix}ar` } : {};
   const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
-  run('node', [gyp, 'rebuild', '--directory', 'native', `--arch=${spec!.gypArch}`, ...nodeDir()], tools);
+  // By bun, because this node-gyp asks for a newer node than the distributions have.
+  run(process.execPath, [gyp, 'rebuild', '--directory', 'native', `--arch=${spec!.gypArch}`, ...nodeDir()], tools);
   const addon = join(root, `build/puppy-addon-${target}.bin`);
   mkdirSync(dirname(addon), { recursive: true });
   copyFileSync(join(root, 'native/build/Release/puppy.node'), addon);

@@ -80,8 +80,7 @@ Napi::Value ReplayOpen(const Napi::CallbackInfo& info) {
     const auto pairs = list.As<Napi::Array>();
     for (uint32_t i = 0; i < pairs.Length(); i++) {
       const auto pair = pairs.Get(i).ToObject();
-      types.emplace(pair.Get(0u).ToString().Utf8Value(),
-                    static_cast<uint16_t>(pair.Get(1u).ToNumber().Uint32Value()));
+      types.emplace(pair.Get(0u).ToString().Utf8Value(), static_cast<uint16_t>(pair.Get(1u).ToNumber().Uint32Value()));
     }
   }
   source->feeder = std::make_unique<puppy::LogFeeder>(source->assembler.get(), std::move(types));
@@ -213,8 +212,8 @@ Napi::Value AuditStart(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   const Napi::String name = Napi::String::New(info.Env(), "puppy-audit");
-  const napi_status status = napi_create_threadsafe_function(info.Env(), info[1], nullptr, name, 4, 1, nullptr, nullptr, nullptr,
-                                                             callWake, &s->wake);
+  const napi_status status =
+      napi_create_threadsafe_function(info.Env(), info[1], nullptr, name, 4, 1, nullptr, nullptr, nullptr, callWake, &s->wake);
   if (status != napi_ok) return Napi::Number::New(info.Env(), -ENOMEM);
   return Napi::Number::New(info.Env(), s->reader->start(wakeJavaScript, s->wake));
 }
@@ -245,9 +244,9 @@ Napi::Value AuditRequest(const Napi::CallbackInfo& info) {
   }
   const auto payload = info[2].As<Napi::Uint8Array>();
   std::vector<puppy::AuditReply> replies;
-  const int r = puppy::auditRequest(static_cast<uint16_t>(info[0].ToNumber().Uint32Value()),
-                                    static_cast<uint16_t>(info[1].ToNumber().Uint32Value()), payload.Data(),
-                                    payload.ByteLength(), &replies);
+  const int r =
+      puppy::auditRequest(static_cast<uint16_t>(info[0].ToNumber().Uint32Value()), static_cast<uint16_t>(info[1].ToNumber().Uint32Value()),
+                          payload.Data(), payload.ByteLength(), &replies);
   if (r < 0) return Napi::Number::New(info.Env(), r);
   Napi::Array list = Napi::Array::New(info.Env(), replies.size());
   for (uint32_t i = 0; i < replies.size(); i++) {

@@ -14,9 +14,7 @@ constexpr int kHeaderBytes = 56;
 // Records that the kernel writes with a task's context, so that they share the serial of its syscall and its EOE (linux/audit.h:
 // LOGIN, 1300-1499 events and LSM, 1700-1899 anomalies and integrity), as opposed to those that are an event each (user space,
 // daemon). One that had no context ends by time.
-bool isPart(uint16_t type) {
-  return type == 1006 || (type >= 1300 && type < 1500) || (type >= 1700 && type < 1900);
-}
+bool isPart(uint16_t type) { return type == 1006 || (type >= 1300 && type < 1500) || (type >= 1700 && type < 1900); }
 
 bool isHexUpper(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); }
 
@@ -97,11 +95,7 @@ struct Assembler::Event {
 };
 
 Assembler::Assembler(const AssemblerOptions& options)
-    : options_(options),
-      ring_(options.ringBytes, options.batchBytes),
-      slots_(kSlots, nullptr),
-      doneSerial_(kDone, 0),
-      doneMs_(kDone, -1) {
+    : options_(options), ring_(options.ringBytes, options.batchBytes), slots_(kSlots, nullptr), doneSerial_(kDone, 0), doneMs_(kDone, -1) {
   size_t size = 16;
   while (size < options_.keys.size() * 4) size *= 2;
   keyTable_.assign(size, -1);

@@ -32,10 +32,10 @@ enum EventFlag : int32_t {
   kEndProctitle = 2,
   kEndSingle = 4,
   kEndTimeout = 8,
-  kEndForced = 16,       // its slot was needed, or the input ended
-  kArgvTruncated = 32,   // more bytes of arguments than the bound
-  kArgvGap = 64,         // an EXECVE record is missing
-  kArgvPlain = 128,      // the blob is ASCII without backslash
+  kEndForced = 16,        // its slot was needed, or the input ended
+  kArgvTruncated = 32,    // more bytes of arguments than the bound
+  kArgvGap = 64,          // an EXECVE record is missing
+  kArgvPlain = 128,       // the blob is ASCII without backslash
   kRecordsDropped = 256,  // more records or bytes in the event than the bound
   kContinuation = 512     // records that came after their event was given out
 };
@@ -68,7 +68,7 @@ struct AssemblerStats {
   uint64_t missing = 0;         // serials never seen
   uint64_t late = 0;            // records of a serial that was already judged missing
   uint64_t pending = 0;
-  uint32_t firstSerial = 0;     // of this assembler's input, 0 before any
+  uint32_t firstSerial = 0;  // of this assembler's input, 0 before any
   uint32_t highestSerial = 0;
 };
 

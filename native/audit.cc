@@ -113,9 +113,7 @@ int AuditReader::registerPid(uint32_t pid) {
   return ackError_;
 }
 
-int AuditReader::start(ReaderThread::Wake wake, void* context) {
-  return thread_.start(&AuditReader::body, this, wake, context);
-}
+int AuditReader::start(ReaderThread::Wake wake, void* context) { return thread_.start(&AuditReader::body, this, wake, context); }
 
 void AuditReader::stop() {
   thread_.stop();
@@ -196,8 +194,7 @@ bool AuditReader::drain() {
     counters_.receives++;
     for (unsigned i = 0; i < static_cast<unsigned>(n); i++) {
       const bool fromKernel = messages[i].msg_hdr.msg_namelen < sizeof(sockaddr_nl) ? true : senders[i].nl_pid == 0;
-      accept(static_cast<uint8_t*>(vectors[i].iov_base), messages[i].msg_len, fromKernel,
-             (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
+      accept(static_cast<uint8_t*>(vectors[i].iov_base), messages[i].msg_len, fromKernel, (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
     }
     if (static_cast<unsigned>(n) < kMessages) return true;
     publish();

@@ -12,21 +12,21 @@ namespace puppy {
 
 struct AuditReaderOptions {
   AssemblerOptions assembler;
-  bool multicast = false;          // join the READLOG group (CAP_AUDIT_READ) instead of being the audit daemon
+  bool multicast = false;  // join the READLOG group (CAP_AUDIT_READ) instead of being the audit daemon
   int receiveBufferBytes = 64 << 20;
-  int coalesceMs = 50;             // after the first record of a quiet time, wait this long and drain all at once
+  int coalesceMs = 50;  // after the first record of a quiet time, wait this long and drain all at once
 };
 
 struct AuditReaderStats {
   AssemblerStats assembler;
-  uint64_t receives = 0;          // recvmmsg calls that gave something
-  uint64_t overruns = 0;          // ENOBUFS: the socket buffer was full
-  uint64_t foreign = 0;           // messages that the kernel didn't send
-  uint64_t truncated = 0;         // longer than any record can be
-  uint64_t replaceRequests = 0;   // AUDIT_REPLACE: an audit daemon wants to start
+  uint64_t receives = 0;         // recvmmsg calls that gave something
+  uint64_t overruns = 0;         // ENOBUFS: the socket buffer was full
+  uint64_t foreign = 0;          // messages that the kernel didn't send
+  uint64_t truncated = 0;        // longer than any record can be
+  uint64_t replaceRequests = 0;  // AUDIT_REPLACE: an audit daemon wants to start
   uint32_t replacePid = 0;
-  int32_t receiveBufferBytes = 0; // what the kernel granted
-  int32_t error = 0;              // errno that ended the reader, or 0
+  int32_t receiveBufferBytes = 0;  // what the kernel granted
+  int32_t error = 0;               // errno that ended the reader, or 0
 };
 
 class AuditReader {
