@@ -63,7 +63,8 @@ describe('auditctl 3.0.9', () => {
       const view = new DataView(new ArrayBuffer(1040));
       for (const part of words.split(' ')) {
         const [, from, to, value] = /^(\d+)(?:-(\d+))?:([0-9a-f]+)$/.exec(part)!;
-        for (let n = Number(from); n <= Number(to ?? from); n++) view.setUint32(4 * n, Number.parseInt(value!, 16), true);
+        for (let n = Number(from); n <= Number(to ?? from); n++)
+          view.setUint32(4 * n, Number.parseInt(value!, 16), true);
       }
       // auditctl sets the bits of syscall classes with all others; the kernel clears them, and we don't set them.
       if (view.getUint32(CLASS_WORD, true) === 0xffffffff) view.setUint32(CLASS_WORD, 0xffff, true);
