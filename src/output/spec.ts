@@ -25,7 +25,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const KINDS: readonly EcsKind[] = ['event', 'alert', 'state', 'metric'];
 const LATER: Readonly<Record<string, string>> = {
-  syslog: 'syslog',
+  syslog: 'syslog outputs',
   unix: 'unix sockets',
   http: 'webhooks',
   https: 'webhooks',

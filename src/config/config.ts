@@ -1,0 +1,85 @@
+// The configuration as the agent reads it: typed, complete, in bytes and milliseconds. Made from a tree that was checked. Pure.
+
+import type { Level } from '../core/event.ts';
+import type { OutputSpec } from '../output/spec.ts';
+import { schemaAt } from './schema.ts';
+import { amountOf } from './validate.ts';
+
+export type AuditMode = 'auto' | 'own' | 'share' | 'observe';
+export type LogLevel = 'error' | 'warning' | 'info' | 'debug';
+export type SourceName = 'audit';
+
+export interface Config {
+  /** As given; empty: the default places. `builtin` is the pack inside the program. */
+  readonly rules: readonly string[];
+  readonly outputs: readonly OutputSpec[];
+  readonly minLevel: Level;
+  readonly events: boolean;
+  readonly records: boolean;
+  readonly strict: boolean;
+  readonly logLevel: LogLevel;
+  readonly recordDir?: string;
+  readonly sources: readonly SourceName[];
+  readonly audit: {
+    readonly mode: AuditMode;
+    readonly backlogLimit: number;
+    readonly backlogWaitTime: number;
+    /** Texts as auditctl takes them. */
+    readonly rules: readonly string[];
+    readonly receiveBufferBytes: number;
+    readonly argvMaxBytes: number;
+  };
+  readonly proc: { readonly cacheEntries: number };
+  readonly heartbeatMs: number;
+  readonly limits: { readonly memoryBytes: number; readonly queueEvents: number };
+  readonly stateDir: string;
+  readonly host: { readonly id?: string; readonly name?: string };
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** The value at `path`, else the schema's default. Its type is the schema's: the tree was checked against it. */
+function read<T>(tree: Tree, ...path: string[]): T {
+  let value: unknown = tree;
+  for (const key of path) value = (value as Tree | undefined)?.[key];
+  return (value ?? schemaAt(path)?.default) as T;
+}
+
+function amount(tree: Tree, ...path: string[]): number {
+  const node = schemaAt(path);
+  const value = node === undefined ? undefined : amountOf(node, read(tree, ...path));
+  if (value === undefined) throw new Error(`${path.join('.')} has no amount`);
+  return value;
+}
+
+export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
+  const record = read<string | undefined>(tree, 'record');
+  const id = read<string | undefined>(tree, 'host', 'id');
+  const name = read<string | undefined>(tree, 'host', 'name');
+  return {
+    rules: read(tree, 'rules'),
+    outputs,
+    minLevel: read(tree, 'min_level'),
+    events: read(tree, 'events'),
+    records: read(tree, 'records'),
+    strict: read(tree, 'strict'),
+    logLevel: read(tree, 'log_level'),
+    ...(record !== undefined && { recordDir: record }),
+    sources: read<string[]>(tree, 'sources').filter(source => source === 'audit'),
+    audit: {
+      mode: read(tree, 'audit', 'mode'),
+      backlogLimit: read(tree, 'audit', 'backlog_limit'),
+      backlogWaitTime: read(tree, 'audit', 'backlog_wait_time'),
+      rules: read(tree, 'audit', 'rules'),
+      receiveBufferBytes: amount(tree, 'audit', 'receive_buffer'),
+      argvMaxBytes: amount(tree, 'audit', 'argv_max_bytes'),
+    },
+    proc: { cacheEntries: read(tree, 'proc', 'cache_entries') },
+    heartbeatMs: amount(tree, 'heartbeat'),
+    limits: { memoryBytes: amount(tree, 'limits', 'memory'), queueEvents: read(tree, 'limits', 'queue_events') },
+    stateDir: read(tree, 'state_dir'),
+    host: { ...(id !== undefined && { id }), ...(name !== undefined && { name }) },
+    labels: read(tree, 'labels'),
+  };
+}

@@ -1,0 +1,282 @@
+// The configuration's JSON Schema: keys, types, defaults and what they are for. The single source for checking, defaults, environment
+// variables, `help config` and `schema config`. Data; knows nothing of files.
+
+import { LEVELS } from '../core/event.ts';
+import { OUTPUT_SETTINGS } from '../output/spec.ts';
+
+export interface SchemaNode {
+  readonly type?: string | readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly format?: 'size' | 'duration';
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
+  readonly maxProperties?: number;
+  readonly uniqueItems?: boolean;
+  readonly items?: SchemaNode;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly propertyNames?: SchemaNode;
+  readonly additionalProperties?: boolean | SchemaNode;
+  /** Least of a `size` (bytes) or a `duration` (milliseconds), and the most. */
+  readonly 'x-least'?: number;
+  readonly 'x-most'?: number;
+  /** The command line's word for it. */
+  readonly 'x-flag'?: string;
+  /** What separates the elements in an environment variable. */
+  readonly 'x-separator'?: string;
+  /** Of a later version: known, and told to have no effect. */
+  readonly 'x-later'?: boolean;
+}
+
+const MINUTE = 60_000;
+const MIB = 1024 * 1024;
+
+function flag(description: string, name: string, initial = false): SchemaNode {
+  return { type: 'boolean', description, default: initial, 'x-flag': name };
+}
+
+function size(description: string, initial: string, least: number, most: number): SchemaNode {
+  return {
+    type: ['string', 'integer'],
+    format: 'size',
+    description,
+    default: initial,
+    'x-least': least,
+    'x-most': most,
+  };
+}
+
+function later(description: string): SchemaNode {
+  return { description, 'x-later': true };
+}
+
+const LEVEL: SchemaNode = { type: 'string', enum: LEVELS };
+
+const OUTPUT: SchemaNode = {
+  type: ['string', 'object'],
+  required: ['to'],
+  additionalProperties: false,
+  properties: {
+    to: { type: 'string', description: 'stdout or file:PATH' },
+    ...Object.fromEntries(
+      OUTPUT_SETTINGS.map(name => [name, { type: ['string', 'integer', 'array'], items: { type: 'string' } }]),
+    ),
+    fields: later('Which fields to include or drop'),
+  },
+};
+
+export const CONFIG_SCHEMA: SchemaNode = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    rules: {
+      type: 'array',
+      items: { type: 'string', minLength: 1 },
+      description: 'Rule files and folders; none: /etc/puppy-hids/rules.d, else the rules inside the program (builtin)',
+      default: [],
+      'x-flag': '--rules',
+      'x-separator': ':',
+    },
+    outputs: {
+      type: 'array',
+      items: OUTPUT,
+      maxItems: 16,
+      description:
+        'Where lines go: stdout, or file:PATH with min_level, kind, max_size, max_age, keep, max_line, queue',
+      default: ['stdout'],
+      'x-flag': '--output',
+      'x-separator': ' ',
+    },
+    min_level: {
+      ...LEVEL,
+      description: 'Alerts below are held back and counted, for outputs without a min_level of their own',
+      default: 'medium',
+      'x-flag': '--min-level',
+    },
+    events: flag('Write events too, not only alerts', '--events'),
+    records: flag('Put the audit records on every line', '--records'),
+    strict: flag('Refuse to start when a rule is wrong', '--strict'),
+    log_level: {
+      type: 'string',
+      enum: ['error', 'warning', 'info', 'debug'],
+      description: 'What is told on stderr',
+      default: 'info',
+      'x-flag': '--log-level',
+    },
+    record: {
+      type: 'string',
+      minLength: 1,
+      description: 'Folder to record what the sources gave, to be replayed later; none: nothing is recorded',
+      'x-flag': '--record',
+    },
+    sources: {
+      type: 'array',
+      items: { type: 'string', enum: ['audit', 'pcap', 'fsnotify', 'logs', 'inventory'] },
+      uniqueItems: true,
+      description: 'Which sources run',
+      default: ['audit'],
+      'x-flag': '--source',
+      'x-separator': ',',
+    },
+    audit: {
+      type: 'object',
+      additionalProperties: false,
+      description: "The kernel's audit",
+      properties: {
+        mode: {
+          type: 'string',
+          enum: ['auto', 'own', 'share', 'observe'],
+          description:
+            'own: instead of an audit daemon; share: beside one; observe: without rules of our own; auto: share or own',
+          default: 'auto',
+          'x-flag': '--audit-mode',
+        },
+        backlog_limit: {
+          type: 'integer',
+          minimum: 64,
+          maximum: 1_048_576,
+          description: "Records that the kernel's queue may hold (mode own)",
+          default: 8192,
+        },
+        backlog_wait_time: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 600_000,
+          description: 'How long a syscall waits when that queue is full; 0: never, the loss is counted (mode own)',
+          default: 0,
+        },
+        rules: {
+          type: 'array',
+          items: { type: 'string', minLength: 1 },
+          maxItems: 1_024,
+          description: 'More kernel rules, as auditctl takes them: "-w /etc/shadow -p wa -k shadow"',
+          default: [],
+          'x-separator': '\n',
+        },
+        receive_buffer: size(
+          'Socket buffer for records that the agent has not read yet',
+          '64MiB',
+          64 * 1024,
+          1024 * MIB,
+        ),
+        argv_max_bytes: size('How much of one argument list is kept', '256KiB', 1_024, 16 * MIB),
+      },
+    },
+    proc: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'The table of processes',
+      properties: {
+        cache_entries: {
+          type: 'integer',
+          minimum: 1_024,
+          maximum: 4_194_304,
+          description: 'Processes that are remembered',
+          default: 65_536,
+        },
+      },
+    },
+    heartbeat: {
+      type: 'string',
+      format: 'duration',
+      description: 'Time between heartbeat events',
+      default: '60s',
+      'x-least': 1_000,
+      'x-most': 1_440 * MINUTE,
+    },
+    limits: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'Bounds of the agent itself',
+      properties: {
+        memory: size('Above it the agent ends, to be started anew', '256MiB', 64 * MIB, 65_536 * MIB),
+        queue_events: {
+          type: 'integer',
+          minimum: 1_024,
+          maximum: 4_194_304,
+          description: 'Events that may wait between the stages',
+          default: 65_536,
+        },
+      },
+    },
+    state_dir: {
+      type: 'string',
+      minLength: 1,
+      description: 'What has to survive a restart',
+      default: '/var/lib/puppy-hids',
+    },
+    host: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'How this host is named in events',
+      properties: {
+        id: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 128,
+          description: 'host.id; none: /etc/machine-id',
+          'x-flag': '--host-id',
+        },
+        name: { type: 'string', minLength: 1, maxLength: 253, description: "host.name; none: the host's own" },
+      },
+    },
+    labels: {
+      type: 'object',
+      description: 'Put on every line: {site: berlin}',
+      default: {},
+      maxProperties: 16,
+      propertyNames: { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' },
+      additionalProperties: { type: 'string', minLength: 1, maxLength: 128 },
+      'x-separator': ',',
+    },
+    pcap: later('Packets'),
+    fsnotify: later('Watching files'),
+    containers: later('Containers'),
+    inventory: later('Inventory'),
+    logs: later('Log files and the journal'),
+    tuning: later('Tuning of rules'),
+    sync: later('MongoDB and Elasticsearch'),
+    respond: later('Responses'),
+  },
+};
+
+/** `puppy-hids schema config`. */
+export function configSchema(): Record<string, unknown> {
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'puppy-hids configuration',
+    ...CONFIG_SCHEMA,
+  };
+}
+
+/** The schema of a key: `['audit', 'mode']`. */
+export function schemaAt(path: readonly (string | number)[]): SchemaNode | undefined {
+  let node: SchemaNode | undefined = CONFIG_SCHEMA;
+  for (const part of path) {
+    if (node === undefined) return undefined;
+    if (typeof part === 'number' || /^\d+$/.test(part)) node = node.items;
+    else if (node.properties !== undefined && Object.hasOwn(node.properties, part)) node = node.properties[part];
+    else node = typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined;
+  }
+  return node;
+}
+
+export interface Leaf {
+  readonly path: readonly string[];
+  readonly node: SchemaNode;
+}
+
+/** Every key that holds a value rather than other keys; those of later versions left out. */
+export function leaves(node: SchemaNode = CONFIG_SCHEMA, path: readonly string[] = []): Leaf[] {
+  return Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
+    if (child['x-later'] === true) return [];
+    const here = [...path, key];
+    return child.properties === undefined ? [{ path: here, node: child }] : leaves(child, here);
+  });
+}
