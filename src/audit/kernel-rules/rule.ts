@@ -69,7 +69,9 @@ export function coversAll(mask: Uint32Array): boolean {
 /** The numbers of the bits that are set. */
 export function maskNumbers(mask: Uint32Array): number[] {
   const out: number[] = [];
-  for (let n = 0; n < MASK_WORDS * 32; n++) if (((mask[n >>> 5]! >>> (n & 31)) & 1) === 1) out.push(n);
+  mask.forEach((word, at) => {
+    for (let left = word; left !== 0; left &= left - 1) out.push(at * 32 + (31 - Math.clz32(left & -left)));
+  });
   return out;
 }
 

@@ -14,13 +14,13 @@ export interface Token {
 
 export type Tokens = { readonly ok: readonly Token[] } | { readonly error: { column: number; message: string } };
 
-const BLANK = /[ \t\r\v\f]/;
+const isBlank = (c: string): boolean => c === ' ' || c === '\t' || c === '\r' || c === '\v' || c === '\f';
 
 export function tokenize(line: string): Tokens {
   const tokens: Token[] = [];
   let i = 0;
   for (;;) {
-    while (i < line.length && BLANK.test(line[i]!)) i++;
+    while (i < line.length && isBlank(line[i]!)) i++;
     if (i >= line.length) return { ok: tokens };
     const start = i;
     const parts: Buffer[] = [];
@@ -30,7 +30,7 @@ export function tokenize(line: string): Tokens {
     };
     let quote = '';
     let quoteColumn = 0;
-    for (; i < line.length && (quote !== '' || !BLANK.test(line[i]!)); i++) {
+    for (; i < line.length && (quote !== '' || !isBlank(line[i]!)); i++) {
       const c = line[i]!;
       if (c < ' ' && c !== '\t') return { error: { column: i + 1, message: 'control character; write it as \\xNN' } };
       if (quote === '' ? c === '"' || c === "'" : c === quote) {

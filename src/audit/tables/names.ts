@@ -19,11 +19,17 @@ export function lazyNames(text: string): Names {
   let byNumber: Map<number, string> | undefined;
   let byName: Map<string, number> | undefined;
   const numbers = (): Map<number, string> => {
-    byNumber ??= new Map(parseNames(text).map(([n, names]) => [n, names[0]!]));
+    if (byNumber === undefined) {
+      byNumber = new Map();
+      for (const [n, names] of parseNames(text)) byNumber.set(n, names[0]!);
+    }
     return byNumber;
   };
   const names = (): Map<string, number> => {
-    byName ??= new Map(parseNames(text).flatMap(([n, all]) => all.map((name): [string, number] => [name, n])));
+    if (byName === undefined) {
+      byName = new Map();
+      for (const [n, all] of parseNames(text)) for (const name of all) byName.set(name, n);
+    }
     return byName;
   };
   return {
@@ -37,11 +43,12 @@ export function lazyNames(text: string): Names {
 export function parseNames(text: string): [number: number, names: string[]][] {
   const out: [number, string[]][] = [];
   let next = 0;
-  for (const token of text.split(/\s+/)) {
+  // Words are parted by one blank or one line end: a test for the empty ones is cheaper than a regular expression at start.
+  for (const token of text.replaceAll('\n', ' ').split(' ')) {
     if (token === '') continue;
     const first = token.charCodeAt(0);
     if (first >= 0x30 && first <= 0x39) next = Number(token);
-    else out.push([next++, token.split('|')]);
+    else out.push([next++, token.includes('|') ? token.split('|') : [token]]);
   }
   return out;
 }
