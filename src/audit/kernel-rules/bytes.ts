@@ -45,7 +45,7 @@ export function isStringField(field: string): field is StringField {
 }
 
 /** The AUDIT_* number of a field. */
-export function fieldNumber(field: NumberField | StringField): number {
+function fieldNumber(field: NumberField | StringField): number {
   if (isStringField(field)) return STRING_FIELDS[field];
   if (Object.hasOwn(NUMBER_FIELDS, field)) return NUMBER_FIELDS[field as keyof typeof NUMBER_FIELDS];
   return Number(field.slice(1)) >>> 0;

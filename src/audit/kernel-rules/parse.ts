@@ -18,11 +18,9 @@ import type { Control, RuleContext, Statement } from './rule.ts';
 import { type Token, tokenize } from './tokens.ts';
 import { parseNumber } from './values.ts';
 
-export type { RuleError } from './failure.ts';
-
 export type Parsed = { readonly ok: Statement } | { readonly error: RuleError };
 
-export interface FileError extends RuleError {
+interface FileError extends RuleError {
   /** From 1. */
   readonly line: number;
 }

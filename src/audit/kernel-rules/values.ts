@@ -44,7 +44,7 @@ function account(value: Token, what: string, resolve: (name: string) => number |
   return resolve(value.text) ?? fail(value, unknown(what, value.text, undefined));
 }
 
-export function parseArch(value: Token, context: RuleContext): number {
+function parseArch(value: Token, context: RuleContext): number {
   const { text } = value;
   const bits = text.toLowerCase();
   if (bits === 'b64') {
