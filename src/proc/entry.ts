@@ -11,9 +11,20 @@ export const ANCESTORS_MAX = 16;
  */
 export const TIME_SLACK_MS = 100;
 
+/** The ancestors that the children of one image share. Images alone: no chain of processes is kept alive by its newest member. */
+export interface Lineage {
+  readonly images: readonly ProcessImage[];
+  readonly bytes: number;
+  /** How many entries hold it: its bytes are accounted once. */
+  users: number;
+}
+
 export interface Entry {
   readonly pid: number;
   process: Process;
+  lineage: Lineage;
+  /** Made once, for all children. */
+  childLineage: Lineage | undefined;
   /** Table time at which it surely was this process already: its first event, or its start. */
   readonly firstMs: number;
   /** Table time of the last proof that it lived. */
@@ -28,70 +39,43 @@ export interface Entry {
   privateMounts: boolean;
   /** Who had this pid before: for late events. It has no predecessor of its own. */
   prior: Entry | undefined;
-  /** What its children's ancestors are, made once and shared. */
-  childAncestors: readonly ProcessImage[] | undefined;
-  childAncestorBytes: number;
-  ancestorBytes: number;
-  /** Accounted memory: its own image and its ancestors', though those may be shared. */
-  bytes: number;
 }
 
 export function newEntry(parts: {
   process: Process;
-  parent: Entry | undefined;
+  lineage: Lineage;
   firstMs: number;
   aliveMs: number;
   startTicks: number | undefined;
   foreign: boolean;
   privateMounts: boolean;
-  prior: Entry | undefined;
 }): Entry {
-  const { process, prior } = parts;
-  if (prior !== undefined) dropPrior(prior);
-  const ancestorBytes = parts.parent?.childAncestorBytes ?? 0;
   return {
-    pid: process.image.pid,
-    process,
+    pid: parts.process.image.pid,
+    process: parts.process,
+    lineage: parts.lineage,
+    childLineage: undefined,
     firstMs: parts.firstMs,
     aliveMs: parts.aliveMs,
     startTicks: parts.startTicks,
     endedMs: undefined,
     foreign: parts.foreign,
     privateMounts: parts.privateMounts,
-    prior,
-    childAncestors: undefined,
-    childAncestorBytes: 0,
-    ancestorBytes,
-    bytes: imageBytes(process.image) + ancestorBytes + (prior?.bytes ?? 0),
+    prior: undefined,
   };
 }
 
-export function dropPrior(entry: Entry): void {
-  if (entry.prior === undefined) return;
-  entry.bytes -= entry.prior.bytes;
-  entry.prior = undefined;
-}
+const NO_LINEAGE: Lineage = { images: [], bytes: 0, users: 0 };
 
-/** Gives the entry another image. */
-export function setProcess(entry: Entry, process: Process, ancestorBytes: number): void {
-  entry.bytes += imageBytes(process.image) - imageBytes(entry.process.image) + ancestorBytes - entry.ancestorBytes;
-  entry.process = process;
-  entry.ancestorBytes = ancestorBytes;
-  entry.childAncestors = undefined;
-  entry.childAncestorBytes = 0;
-}
-
-const NO_ANCESTORS: readonly ProcessImage[] = [];
-
-/** The ancestors of a child of `parent`: images alone, so that no chain of processes is kept alive by its newest member. */
-export function ancestorsBelow(parent: Entry | undefined): readonly ProcessImage[] {
-  if (parent === undefined) return NO_ANCESTORS;
-  if (parent.childAncestors === undefined) {
+export function lineageBelow(parent: Entry | undefined): Lineage {
+  if (parent === undefined) return NO_LINEAGE;
+  if (parent.childLineage === undefined) {
     const images = [parent.process.image, ...parent.process.ancestors.slice(0, ANCESTORS_MAX - 1)];
-    parent.childAncestors = images;
-    for (const image of images) parent.childAncestorBytes += imageBytes(image);
+    let bytes = 0;
+    for (const image of images) bytes += imageBytes(image);
+    parent.childLineage = { images, bytes, users: 0 };
   }
-  return parent.childAncestors;
+  return parent.childLineage;
 }
 
 export function makeProcess(
@@ -115,4 +99,9 @@ export function standing(entry: Entry, t: number, recheckMs: number, startMs: nu
   if (t < entry.firstMs - TIME_SLACK_MS)
     return startMs !== undefined && startMs <= t + TIME_SLACK_MS ? 'alive' : 'before';
   return t <= entry.aliveMs + recheckMs ? 'alive' : 'unsure';
+}
+
+/** Whether a predecessor was this pid's process at `t`, by its own signs alone. */
+export function covers(entry: Entry, t: number): boolean {
+  return t >= entry.firstMs - TIME_SLACK_MS && t <= (entry.endedMs ?? entry.aliveMs) + TIME_SLACK_MS;
 }

@@ -4,10 +4,10 @@
 // then; it is dropped only once events have come a while past that time, since events may lag far behind /proc. An entry whose
 // pid is there is asked for its start time now and then: alive (a new sign of life), or the pid is another's.
 
-import type { LRUCache } from 'lru-cache';
 import type { EventClock } from './clock.ts';
-import { dropPrior, type Entry, TIME_SLACK_MS } from './entry.ts';
+import { type Entry, TIME_SLACK_MS } from './entry.ts';
 import type { HostFacts } from './facts.ts';
+import type { EntryStore } from './store.ts';
 
 const PASS_EVERY_MS = 5_000;
 const SLICE_ENTRIES = 8_192;
@@ -21,7 +21,7 @@ const GRACE_MS = 5_000;
 const SILENCE_MS = 60_000;
 
 export class Sweeper {
-  readonly #entries: LRUCache<number, Entry>;
+  readonly #store: EntryStore;
   readonly #readTicks: (pid: number) => number | undefined;
   #keys: number[] = [];
   #next = 0;
@@ -30,8 +30,8 @@ export class Sweeper {
   #startedMs = Number.NEGATIVE_INFINITY;
   passes = 0;
 
-  constructor(entries: LRUCache<number, Entry>, readTicks: (pid: number) => number | undefined) {
-    this.#entries = entries;
+  constructor(store: EntryStore, readTicks: (pid: number) => number | undefined) {
+    this.#store = store;
     this.#readTicks = readTicks;
   }
 
@@ -49,21 +49,18 @@ export class Sweeper {
       const pids = facts.listPids();
       this.#running = pids === undefined ? undefined : new Set(pids);
       this.#listedMs = now;
-      this.#keys = Array.from(this.#entries.keys());
+      this.#keys = this.#store.pids();
       this.passes++;
     }
     const seenMs = Math.max(clock.newestMs, now - SILENCE_MS);
     const end = Math.min(this.#keys.length, this.#next + SLICE_ENTRIES);
     let reads = 0;
     while (this.#next < end && reads < SLICE_READS) {
-      const entry = this.#entries.peek(this.#keys[this.#next++]!);
+      const entry = this.#store.peek(this.#keys[this.#next++]!);
       if (entry === undefined) continue;
       if (this.#look(entry, clock)) reads++;
-      if (entry.prior !== undefined && seenMs > entry.firstMs + GRACE_MS) {
-        dropPrior(entry);
-        this.#entries.set(entry.pid, entry, { size: entry.bytes });
-      }
-      if (entry.endedMs !== undefined && seenMs > entry.endedMs + GRACE_MS) this.#entries.delete(entry.pid);
+      if (seenMs > entry.firstMs + GRACE_MS) this.#store.dropPrior(entry);
+      if (entry.endedMs !== undefined && seenMs > entry.endedMs + GRACE_MS) this.#store.delete(entry.pid);
     }
   }
 
