@@ -128,6 +128,11 @@ export class AuditEvent {
     return this.fieldByIndex(this.positions[index]!, KEY[key]);
   }
 
+  /** The same by the key's index. */
+  fieldAt(index: number, key: number): number {
+    return this.fieldByIndex(this.positions[index]!, key);
+  }
+
   private fieldByIndex(record: number, key: number): number {
     const { ints } = this.batch;
     const end = record + RECORD_INTS + FIELD_INTS * ints[record + 1]!;
@@ -213,10 +218,97 @@ export class AuditEvent {
     return negative ? -v : v;
   }
 
+  /** The low 32 bits of a hex number (`arch`, a syscall's arguments); undefined where it isn't one. */
+  hex32(field: number): number | undefined {
+    const { ints, bytes } = this.batch;
+    let i = this.dataStart + ints[field + 1]!;
+    const end = i + (ints[field + 2]! >>> 4);
+    if (i === end || end - i > 16) return undefined;
+    let v = 0;
+    for (i = Math.max(i, end - 8); i < end; i++) {
+      const d = hexDigit(bytes[i]!);
+      if (d < 0) return undefined;
+      v = v * 16 + d;
+    }
+    return v;
+  }
+
+  /** Decodes hex digits into `into` and returns how many bytes they are, at most its length; -1 where they aren't hex. */
+  hexInto(field: number, into: Uint8Array): number {
+    const { ints, bytes } = this.batch;
+    const from = this.dataStart + ints[field + 1]!;
+    const digits = ints[field + 2]! >>> 4;
+    if (digits & 1) return -1;
+    const count = Math.min(digits >> 1, into.length);
+    for (let i = 0, at = from; i < count; i++, at += 2) {
+      const byte = (hexDigit(bytes[at]!) << 4) | hexDigit(bytes[at + 1]!);
+      if (byte < 0) return -1;
+      into[i] = byte;
+    }
+    return count;
+  }
+
+  /** The first byte of a value, 0 where it is empty: tells `yes` from `no` without a string. */
+  firstByte(field: number): number {
+    const { ints, bytes } = this.batch;
+    return ints[field + 2]! >>> 4 === 0 ? 0 : bytes[this.dataStart + ints[field + 1]!]!;
+  }
+
+  /**
+   * Puts where each known field of a record is into `slots` (one for each of KEYS), 0 for one that the record hasn't. Of two fields
+   * of one name the first counts: in a record from user space the kernel's own come before what the sender wrote.
+   */
+  locate(index: number, slots: Int32Array): void {
+    const { ints } = this.batch;
+    const record = this.positions[index]!;
+    slots.fill(0);
+    for (
+      let f = record + RECORD_INTS + FIELD_INTS * (ints[record + 1]! - 1);
+      f >= record + RECORD_INTS;
+      f -= FIELD_INTS
+    ) {
+      const key = ints[f]!;
+      if (key >= 0) slots[key] = f;
+    }
+  }
+
   /** An id (auid, uid, ses …): 4294967295 and -1 mean unset. */
   id(field: number): number | undefined {
     const v = this.number(field);
     return v === undefined || v === 4294967295 || v < 0 ? undefined : v;
+  }
+
+  /** Where a field's value begins in the event's text; grows along a record. */
+  valueOffset(field: number): number {
+    return this.batch.ints[field + 1]!;
+  }
+
+  /** The {@link valueOffset} from which on a record's fields are what auditd appended to an enriched log, after 0x1d. */
+  enrichedFrom(index: number): number {
+    const { ints, bytes } = this.batch;
+    const record = this.positions[index]!;
+    const offset = ints[record + 2]!;
+    const from = this.dataStart + offset;
+    const at = bytes.subarray(from, from + ints[record + 3]!).indexOf(0x1d);
+    return at < 0 ? 0x7fffffff : offset + at;
+  }
+
+  /** An unquoted value of several words, such as `op=adding user id=1001`: the text up to the next field. */
+  phrase(index: number, field: number): string | undefined {
+    if (this.isQuoted(field)) return this.raw(field);
+    const { ints, bytes } = this.batch;
+    const record = this.positions[index]!;
+    const lastField = record + RECORD_INTS + FIELD_INTS * (ints[record + 1]! - 1);
+    const from = this.dataStart + ints[field + 1]!;
+    const next = field + FIELD_INTS;
+    let to = from + (ints[field + 2]! >>> 4);
+    if (next <= lastField && this.isNested(next) === this.isNested(field)) {
+      const key = ints[next]!;
+      const nameLength = key >= 0 ? KEYS[key]!.length : -key;
+      const end = this.dataStart + ints[next + 1]! - (this.isQuoted(next) ? 2 : 1) - nameLength;
+      if (end > to) to = end;
+    }
+    return present(safeText(bytes, from, to).trimEnd());
   }
 
   /** The record's line as an audit.log has it. */
@@ -226,6 +318,12 @@ export class AuditEvent {
     const from = this.dataStart + ints[record + 2]!;
     const text = safeText(bytes, from, from + ints[record + 3]!);
     return `type=${recordTypeName(this.type(index))} msg=audit(${this.stamp}): ${text}`;
+  }
+
+  /** The whole event as it lies in the batch. */
+  bytes(): Buffer {
+    const from = this.at << 2;
+    return this.batch.bytes.subarray(from, from + this.batch.ints[this.at]!);
   }
 
   /** The bytes of a record's text. */
@@ -242,6 +340,14 @@ export class AuditEvent {
     const from = (this.at << 2) + ints[this.at + 8]!;
     return bytes.subarray(from, from + ints[this.at + 9]!);
   }
+}
+
+/** The value of a hex digit, or -1. */
+function hexDigit(c: number): number {
+  if (c >= 0x30 && c <= 0x39) return c - 0x30;
+  if (c >= 0x41 && c <= 0x46) return c - 0x37;
+  if (c >= 0x61 && c <= 0x66) return c - 0x57;
+  return -1;
 }
 
 function present(value: string): string | undefined {

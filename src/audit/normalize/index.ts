@@ -1,0 +1,125 @@
+// From an assembled audit event to an observation: finds the record that says what happened and gives it to its family. An event
+// of which no family makes anything is an `audit_event`: rules see its records all the same.
+
+import type { AuditRecordObservation, HostObservation } from '../../core/observation.ts';
+import { incompleteReasons } from '../complete.ts';
+import type { AuditEvent } from '../event.ts';
+import { KEY } from '../keys.ts';
+import { SYSCALL } from '../paths.ts';
+import { ioUringOpName } from '../tables/io-uring.ts';
+import { syscallName } from '../tables/syscalls.ts';
+import { account, isAccountRecord } from './accounts.ts';
+import { anomaly, isAnomaly } from './anomaly.ts';
+import { exec } from './exec.ts';
+import { exit } from './exit.ts';
+import { type Draft, Facts } from './facts.ts';
+import { ioUring, network } from './network.ts';
+import { roots } from './roots.ts';
+import { system, systemKind } from './system.ts';
+
+const URINGOP = 1336;
+
+/** The record types by which an event is known, where it has no SYSCALL. */
+type Family = (facts: Facts, name: string) => HostObservation | undefined;
+
+/** By syscall name. What isn't here has no kind of its own. */
+const FAMILIES: ReadonlyMap<string, Family> = new Map<string, Family>([
+  ['execve', facts => exec(facts, false)],
+  ['execveat', facts => exec(facts, true)],
+  ['exit_group', facts => exit(facts)],
+  ['connect', network],
+  ['sendto', network],
+  ['sendmsg', network],
+  ['sendmmsg', network],
+  ['accept', network],
+  ['accept4', network],
+  ['bind', network],
+  ['listen', network],
+  ['socketcall', network],
+  ['chroot', roots],
+  ['pivot_root', roots],
+  ['setns', roots],
+  ['unshare', roots],
+]);
+
+/**
+ * The observation of an event; undefined for one that has no record left (an EOE alone). `isIncomplete` is what
+ * {@link incompleteReasons} says, for callers who have asked already or know which records the host excludes.
+ */
+export function normalize(
+  event: AuditEvent,
+  createdMs: number,
+  isIncomplete = incompleteReasons(event).length > 0,
+): HostObservation | undefined {
+  if (event.recordCount === 0) return undefined;
+  const syscall = event.find(SYSCALL);
+  if (syscall !== undefined) return ofSyscall(new Facts(event, createdMs, syscall, isIncomplete));
+  const uring = event.find(URINGOP);
+  if (uring !== undefined) return ofIoUring(new Facts(event, createdMs, uring, isIncomplete));
+  return ofRecord(event, createdMs, isIncomplete);
+}
+
+function ofSyscall(facts: Facts): HostObservation {
+  const { event } = facts;
+  const name = nameOf(facts);
+  const family = name === undefined ? undefined : FAMILIES.get(name);
+  // A record beside the syscall's own says more of the event than its syscall, but for an exec: the process table lives of those.
+  if (event.recordCount > 1 && name !== 'execve' && name !== 'execveat') {
+    const beside = besideSyscall(event);
+    if (beside !== undefined) return withKind(facts, beside);
+  }
+  return family?.(facts, name!) ?? withKind(facts, 'audit_event');
+}
+
+function nameOf(facts: Facts): string | undefined {
+  const arch = facts.hex32('arch');
+  const number = facts.number('syscall');
+  return arch === undefined || number === undefined ? undefined : syscallName(arch, number);
+}
+
+/** The kind that another record gives to a syscall's event: auditctl's sendto is a change of auditing, a denied open is an anomaly. */
+function besideSyscall(event: AuditEvent): AuditRecordObservation['kind'] | undefined {
+  for (let i = 0; i < event.recordCount; i++) {
+    const type = event.type(i);
+    // Most records of most events are the syscall's own (PATH, CWD, SOCKADDR, EXECVE, …) or PROCTITLE.
+    if (type < 1300 || type === 1305 || type > 1325) {
+      const kind = isAnomaly(event, i) ? 'anomaly' : systemKind(type);
+      if (kind !== undefined) return kind;
+    }
+  }
+  return undefined;
+}
+
+function withKind(facts: Facts, kind: AuditRecordObservation['kind']): AuditRecordObservation {
+  const observation: Draft<AuditRecordObservation> = { kind, ...facts.outcomeBase() };
+  const task = facts.task();
+  if (task !== undefined) observation.task = task;
+  return observation;
+}
+
+function ofIoUring(facts: Facts): HostObservation {
+  const operation = facts.number('uring_op');
+  const name = operation === undefined ? undefined : ioUringOpName(operation);
+  const seen = name === undefined ? undefined : ioUring(facts, name);
+  return seen ?? withKind(facts, 'audit_event');
+}
+
+function ofRecord(event: AuditEvent, createdMs: number, isIncomplete: boolean): HostObservation {
+  // The first that means something; of the remains of a syscall's event none does.
+  for (let i = 0; i < event.recordCount; i++) {
+    const type = event.type(i);
+    const kind = systemKind(type);
+    if (kind !== undefined) return system(new Facts(event, createdMs, i, isIncomplete), kind);
+    if (isAnomaly(event, i)) return anomaly(new Facts(event, createdMs, i, isIncomplete));
+    if (isAccountRecord(type)) {
+      const facts = new Facts(event, createdMs, i, isIncomplete);
+      return account(facts, type) ?? withKind(facts, 'audit_event');
+    }
+  }
+  return withKind(new Facts(event, createdMs, firstWithPid(event), isIncomplete), 'audit_event');
+}
+
+function firstWithPid(event: AuditEvent): number {
+  for (let i = 0; i < event.recordCount; i++) if (event.fieldAt(i, KEY.pid) >= 0) return i;
+  return 0;
+}
