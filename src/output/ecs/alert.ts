@@ -50,7 +50,7 @@ function makeRuleFields(rule: RuleInfo, caps: Caps, warnings: Warnings): JsonObj
     capped(value, Math.min(caps.textBytes, 2_048), warnings);
   put(object, 'id', text(rule.id));
   put(object, 'uuid', text(rule.id));
-  put(object, 'name', text(rule.title));
+  put(object, 'name', text(rule.title) ?? text(rule.id));
   put(object, 'description', text(rule.description));
   put(object, 'author', cappedList(rule.authors, caps, warnings));
   put(object, 'reference', text(rule.reference));
@@ -93,6 +93,7 @@ export function matchList(match: Match, caps: Caps, warnings: Warnings): Json[] 
       if (whole === undefined) continue;
       const cut = cutToJsonBytes(whole, Math.max(0, Math.min(caps.valueBytes, left)));
       if (cut.length < whole.length) warnings.add('match_truncated');
+      if (cut === '' && (key === 'field' || key === 'modifier')) continue;
       object[key] = cut;
       left -= jsonBytes(cut) + key.length + 6;
     }

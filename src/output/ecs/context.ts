@@ -41,6 +41,9 @@ export interface EcsContext {
   readonly maxLineBytes: number;
   readonly entityIds: WeakMap<ProcessImage, string>;
   readonly accounts: WeakMap<Credentials, JsonObject>;
+  /** Images as parents and as ancestors, whole: the same ones come again and again. */
+  readonly parents: WeakMap<ProcessImage, JsonObject>;
+  readonly ancestors: WeakMap<ProcessImage, JsonObject>;
   readonly rules: WeakMap<RuleInfo, JsonObject>;
   readonly eventIds: WeakMap<AnyEvent, string>;
 }
@@ -66,6 +69,8 @@ export function ecsContext(options: EcsOptions): EcsContext {
     maxLineBytes: Math.max(LEAST_MAX_LINE_BYTES, options.maxLineBytes ?? DEFAULT_MAX_LINE_BYTES),
     entityIds: new WeakMap(),
     accounts: new WeakMap(),
+    parents: new WeakMap(),
+    ancestors: new WeakMap(),
     rules: new WeakMap(),
     eventIds: new WeakMap(),
   };

@@ -5,11 +5,19 @@ import type { AnyEvent, AuditRecordEvent, Endpoint, NetworkEvent, Process } from
 import type { Match } from '../../core/match.ts';
 import { matchList, recordList, ruleFields } from './alert.ts';
 import { boundedJson, type Caps, CUT, capped, NORMAL, put, TIGHT, unlessEmpty, Warnings } from './caps.ts';
-import { alertId, ECS_VERSION, type EcsContext, eventId, identity, isoTime } from './context.ts';
+import { alertId, ECS_VERSION, type EcsContext, eventId, isoTime } from './context.ts';
 import { type Json, type JsonObject, toJson } from './json.ts';
 import { KINDS, SEVERITY } from './kinds.ts';
 import { alertMessage } from './message.ts';
-import { ancestorList, fillArgv, loginObject, processExtras, processObject, roughArgvUnits } from './process.ts';
+import {
+  accounts,
+  ancestorList,
+  fillArgv,
+  loginObject,
+  processExtras,
+  processObject,
+  roughArgvUnits,
+} from './process.ts';
 
 /** A line in the making. */
 interface Draft {
@@ -36,10 +44,13 @@ function addProcess(draft: Draft, process: Process): void {
   const { context, caps, warnings, root, puppy } = draft;
   const { image } = process;
   root.process = processObject(process, context, caps, warnings);
-  const user = identity(image.credentials?.uid);
-  put(root, 'user', user);
-  relate(draft.users, user?.name as string | undefined);
-  relate(draft.users, identity(image.credentials?.euid)?.name as string | undefined);
+  if (image.credentials !== undefined) {
+    const ids = accounts(image.credentials, context);
+    const user = ids.real_user as JsonObject | undefined;
+    put(root, 'user', user);
+    relate(draft.users, user?.name as string | undefined);
+    relate(draft.users, (ids.user as JsonObject | undefined)?.name as string | undefined);
+  }
   const login = loginObject(image, warnings);
   put(puppy, 'login', login);
   relate(draft.users, login?.name as string | undefined);
@@ -160,7 +171,6 @@ function addKind(draft: Draft, event: AnyEvent): void {
 function addMatch(draft: Draft, event: AnyEvent, match: Match): void {
   const { root, puppy, caps, warnings, context } = draft;
   Object.assign(root, ruleFields(match.rule, context, caps));
-  root.message = alertMessage(match.rule.title, event);
   puppy.event = { id: eventId(event, context) };
   puppy.match = matchList(match, caps, warnings);
   const loss = context.options.overlappingLoss?.(event.timeMs);
@@ -207,8 +217,9 @@ function draftOf(event: AnyEvent, match: Match | undefined, context: EcsContext,
   const puppy: JsonObject = { schema: 1 };
   const hostName = context.host.name as string;
   const draft: Draft = { root, puppy, context, caps, warnings, users: [], addresses: [], hosts: [hostName] };
-  if (match !== undefined) addMatch(draft, event, match);
+  if (match !== undefined) root.message = alertMessage(match.rule.title, event);
   root.event = eventFields(event, match, context, warnings);
+  if (match !== undefined) addMatch(draft, event, match);
   const process = processOf(event);
   if (process !== undefined) addProcess(draft, process);
   addKind(draft, event);

@@ -58,13 +58,11 @@ function address(end: { readonly ip?: string; readonly port?: number; readonly d
   return `${named}${host}${end.port === undefined ? '' : `:${end.port}`}` || 'an unknown address';
 }
 
-function network(verb: string, end: 'source' | 'destination'): (event: NetworkEvent) => string {
+function network(done: string, failed: string, end: 'source' | 'destination'): (event: NetworkEvent) => string {
   return event => {
-    const failed =
-      event.outcome === 'failure'
-        ? ` (failed${event.errorCode === undefined ? '' : `: ${short(event.errorCode)}`})`
-        : '';
-    return `${actor(event.process)} ${verb} ${address(event[end])}${failed}`;
+    const why = event.errorCode === undefined ? '' : ` (${short(event.errorCode)})`;
+    const verb = event.outcome === 'failure' ? failed : done;
+    return `${actor(event.process)} ${verb} ${address(event[end])}${why}`;
   };
 }
 
@@ -98,10 +96,10 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
     `${actor(event.process)} could not run ${event.target === undefined ? 'a program' : `"${short(event.target)}"`}` +
     (event.errorCode === undefined ? '' : ` (${short(event.errorCode)})`),
   exit: event => `${actor(event.process)} ended${event.exitCode === undefined ? '' : ` with code ${event.exitCode}`}`,
-  connect: network('connected to', 'destination'),
-  accept: network('accepted a connection from', 'source'),
-  bind: network('bound', 'destination'),
-  listen: network('listens on', 'destination'),
+  connect: network('connected to', 'could not connect to', 'destination'),
+  accept: network('accepted a connection from', 'could not accept a connection from', 'source'),
+  bind: network('bound', 'could not bind', 'destination'),
+  listen: network('listens on', 'could not listen on', 'destination'),
   root_changed: doing('changed its root directory'),
   namespace_entered: doing('entered another namespace'),
   audit_config_changed: doing('changed the audit configuration'),

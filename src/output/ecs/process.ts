@@ -1,12 +1,12 @@
 // A process image as ECS has it, with its parent and ancestors. Pure.
 
 import type { Credentials, Process, ProcessImage } from '../../core/event.ts';
-import { type Caps, capped, cappedList, put, unlessEmpty, type Warnings } from './caps.ts';
+import { type Caps, capped, cappedList, put, unlessEmpty, Warnings } from './caps.ts';
 import { type EcsContext, entityId, identity, isoTime, known } from './context.ts';
 import { cutToJsonBytes, type Json, type JsonObject, jsonBytes, toJson } from './json.ts';
 
 /** `process.user` is the effective user, `real_user` and `saved_user` the others; the same for groups. */
-function accounts(credentials: Credentials, context: EcsContext): JsonObject {
+export function accounts(credentials: Credentials, context: EcsContext): JsonObject {
   const cached = context.accounts.get(credentials);
   if (cached !== undefined) return cached;
   const made: JsonObject = {};
@@ -36,7 +36,10 @@ function imageObject(image: ProcessImage, context: EcsContext, caps: Caps, warni
   if (count !== undefined) object.args_count = count;
   put(object, 'working_directory', capped(image.cwd, caps.textBytes, warnings));
   if (image.startMs !== undefined) put(object, 'start', isoTime(image.startMs));
-  if (image.credentials !== undefined) Object.assign(object, accounts(image.credentials, context));
+  if (image.credentials !== undefined) {
+    const ids = accounts(image.credentials, context);
+    for (const key in ids) object[key] = ids[key]!;
+  }
   if (image.args !== undefined && count !== undefined && image.args.length < count) warnings.add('argv_truncated');
   return object;
 }
@@ -46,14 +49,34 @@ function addArguments(object: JsonObject, image: ProcessImage): void {
   put(object, 'command_line', known(image.commandLine));
 }
 
+/** What was made of this image before, if that needed no warning: a warning belongs to each line. */
+function remembered(
+  cache: WeakMap<ProcessImage, JsonObject>,
+  image: ProcessImage,
+  warnings: Warnings,
+  make: (own: Warnings) => JsonObject,
+): JsonObject {
+  const cached = cache.get(image);
+  if (cached !== undefined) return cached;
+  const own = new Warnings([], 0);
+  const made = make(own);
+  if (own.list.length === 0) cache.set(image, made);
+  for (const code of own.list) warnings.add(code);
+  return made;
+}
+
 export function processObject(process: Process, context: EcsContext, caps: Caps, warnings: Warnings): JsonObject {
   const object = imageObject(process.image, context, caps, warnings);
   if (caps.whole) addArguments(object, process.image);
   const parent = process.ancestors[0];
   if (parent !== undefined) {
-    const parentObject = imageObject(parent, context, caps, warnings);
-    if (caps.whole) addArguments(parentObject, parent);
-    object.parent = parentObject;
+    object.parent = caps.whole
+      ? remembered(context.parents, parent, warnings, own => {
+          const made = imageObject(parent, context, caps, own);
+          addArguments(made, parent);
+          return made;
+        })
+      : imageObject(parent, context, caps, warnings);
   } else if (process.parentPid !== undefined) {
     object.parent = { pid: process.parentPid };
   }
@@ -102,9 +125,13 @@ export function ancestorList(
   const list: Json[] = [];
   for (const image of process.ancestors) {
     if (list.length === MAX_ANCESTORS) break;
-    const object = ancestorObject(image, context, caps, warnings);
-    put(object, 'command_line', known(image.commandLine));
-    list.push(object);
+    list.push(
+      remembered(context.ancestors, image, warnings, own => {
+        const made = ancestorObject(image, context, caps, own);
+        put(made, 'command_line', known(image.commandLine));
+        return made;
+      }),
+    );
   }
   return list;
 }
