@@ -30,14 +30,14 @@ export interface FileOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-export const DEFAULT_MAX_SIZE_BYTES = 100 * 1024 * 1024;
-export const DEFAULT_KEEP = 5;
+const DEFAULT_MAX_SIZE_BYTES = 100 * 1024 * 1024;
+const DEFAULT_KEEP = 5;
 const MODE = 0o640;
 const WORLD_WRITABLE = 0o002;
 const LOOK_EVERY_MS = 5_000;
 const ROTATE_RETRY_MS = 60_000;
 
-export class UnsafePathError extends Error {
+class UnsafePathError extends Error {
   readonly code = 'EUNSAFE';
 }
 
@@ -75,7 +75,7 @@ function ours(stat: Stats): boolean {
   return stat.uid === 0 || stat.uid === process.geteuid?.();
 }
 
-export class FileChannel implements Channel {
+class FileChannel implements Channel {
   readonly #options: FileOptions;
   readonly #path: string;
   readonly #nowMs: () => number;

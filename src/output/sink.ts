@@ -63,8 +63,8 @@ const BUSY_MOST_MS = 40;
 const RETRY_LEAST_MS = 100;
 const RETRY_MOST_MS = 5_000;
 
-export const DEFAULT_QUEUE_BYTES = 8 * 1024 * 1024;
-export const DEFAULT_QUEUE_LINES = 65_536;
+const DEFAULT_QUEUE_BYTES = 8 * 1024 * 1024;
+const DEFAULT_QUEUE_LINES = 65_536;
 
 const GONE = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN', 'ESHUTDOWN']);
 const BUSY = new Set(['EAGAIN', 'EWOULDBLOCK', 'EINTR']);

@@ -120,14 +120,20 @@ export function identity(who: Identity | undefined): JsonObject | undefined {
 }
 
 const LAST_MS = 253_402_300_799_999; // 9999-12-31: what comes later has a year of six digits
-let lastMs = Number.NaN;
-let lastText = '';
+const SLOTS = 8;
+const slotMs = new Float64Array(SLOTS).fill(Number.NaN);
+const slotText: string[] = Array.from({ length: SLOTS }, () => '');
 
-/** UTC with milliseconds, or undefined where the number is no time of the years 1970 to 9999. */
+/**
+ * UTC with milliseconds, or undefined where the number is no time of the years 1970 to 9999. The last few are remembered: an event's
+ * time, when it was read and when its process started are the same few values again and again.
+ */
 export function isoTime(timeMs: number): string | undefined {
-  if (timeMs === lastMs) return lastText;
   if (!(timeMs >= 0 && timeMs <= LAST_MS)) return undefined;
-  lastText = new Date(timeMs).toISOString();
-  lastMs = timeMs;
-  return lastText;
+  const slot = (timeMs % SLOTS) | 0;
+  if (slotMs[slot] !== timeMs) {
+    slotText[slot] = new Date(timeMs).toISOString();
+    slotMs[slot] = timeMs;
+  }
+  return slotText[slot];
 }

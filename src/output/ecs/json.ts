@@ -24,6 +24,8 @@ function escapeUnits(text: string): string {
 /** JSON.stringify with every unsafe character escaped. (They can only stand inside strings, so the whole text may be searched.) */
 export function toJson(value: Json): string {
   const json = JSON.stringify(value);
+  // Nearly every line is plain ASCII; these two searches are vectorised, the expression isn't (10 µs and 40 µs for 30 KB).
+  if (Buffer.byteLength(json) === json.length && !json.includes('\x7f')) return json;
   return HAS_UNSAFE.test(json) ? json.replace(UNSAFE, escapeUnits) : json;
 }
 

@@ -16,7 +16,7 @@ const NAME_UNITS = 120;
 
 function short(text: string, units = NAME_UNITS): string {
   const cut = cutUnits(text, units);
-  return visible(cut.length < text.length ? `${cut}…` : cut);
+  return visible(cut.length < text.length ? `${cut}...` : cut);
 }
 
 function programName(image: ProcessImage): string {
