@@ -5,9 +5,9 @@ import type { OutputSpec } from '../output/spec.ts';
 import { schemaAt } from './schema.ts';
 import { amountOf } from './validate.ts';
 
-export type AuditMode = 'auto' | 'own' | 'share' | 'observe';
-export type LogLevel = 'error' | 'warning' | 'info' | 'debug';
-export type SourceName = 'audit';
+type AuditMode = 'auto' | 'own' | 'share' | 'observe';
+type LogLevel = 'error' | 'warning' | 'info' | 'debug';
+type SourceName = 'audit';
 
 export interface Config {
   /** As given; empty: the default places. `builtin` is the pack inside the program. */

@@ -11,10 +11,10 @@ import { expandSecrets } from './secrets.ts';
 import { type Mistake, type Path, validate } from './validate.ts';
 import { YamlSource } from './yaml-source.ts';
 
-export type { AuditMode, Config, LogLevel } from './config.ts';
+export type { Config } from './config.ts';
 export { formatProblem, type Problem };
 
-export const DEFAULT_CONFIG_FILE = '/etc/puppy-hids/puppy-hids.yaml';
+const DEFAULT_CONFIG_FILE = '/etc/puppy-hids/puppy-hids.yaml';
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Settings from the command line, in the shape of the file: `{audit: {mode: 'own'}, rules: ['rules.d']}`. */

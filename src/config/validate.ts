@@ -187,6 +187,7 @@ export function amountOf(node: SchemaNode, value: unknown): number | undefined {
 }
 
 export function validate(tree: unknown): Mistake[] {
+  if (typeof tree === 'object' && tree !== null && !Array.isArray(tree) && Object.keys(tree).length === 0) return [];
   const check = validator();
   const out: Mistake[] = [];
   if (!check(tree)) {

@@ -1,7 +1,5 @@
-// Names of MITRE ATT&CK tactics and techniques, to put beside the ids in rule tags. Data: Enterprise matrix, release named below.
+// Names of MITRE ATT&CK tactics and techniques, to put beside the ids in rule tags. Data: the Enterprise matrix, release 19.
 // Holds what SigmaHQ's Linux rules use and what is common on Linux; an id that isn't here stays a tag.
-
-export const ATTACK_VERSION = '19';
 
 interface Tactic {
   readonly id: string;

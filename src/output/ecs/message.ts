@@ -129,7 +129,7 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
 };
 
 /** What happened, in at most a thousand characters or so. */
-export function describe(event: AnyEvent): string {
+function describe(event: AnyEvent): string {
   return (DESCRIBE[event.kind] as (event: AnyEvent) => string)(event);
 }
 
