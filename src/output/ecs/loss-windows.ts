@@ -6,6 +6,8 @@ type Loss = LossEvent['loss'];
 
 /** Losses that are remembered; older ones lie before any event that is still to come. */
 const CAPACITY = 256;
+/** A loss is noticed by the agent's clock, events have the kernel's: so much may lie between, in ordinary times. */
+const SLACK_MS = 2_000;
 
 export class LossWindows {
   readonly #losses: Loss[] = [];
@@ -22,7 +24,7 @@ export class LossWindows {
   overlapping(timeMs: number): Loss | undefined {
     let found: Loss | undefined;
     for (const loss of this.#losses) {
-      if (timeMs >= loss.fromMs && timeMs <= loss.toMs && (found === undefined || loss.toMs >= found.toMs))
+      if (timeMs >= loss.fromMs - SLACK_MS && timeMs <= loss.toMs && (found === undefined || loss.toMs >= found.toMs))
         found = loss;
     }
     return found;
