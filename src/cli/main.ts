@@ -1,3 +1,69 @@
-import { native } from '../../native/index.ts';
+// The program: finds the command and runs it.
 
-console.log(Object.keys(native()).length, process.argv.length);
+import { printable } from '../log.ts';
+import { nearestWord } from '../rules/problem.ts';
+import { UsageError } from './args.ts';
+import { checkCommand } from './check-command.ts';
+import { cleanupCommand } from './cleanup.ts';
+import { helpText } from './help.ts';
+import type { Command, Io } from './io.ts';
+import { replayCommand } from './replay.ts';
+import { runCommand } from './run.ts';
+import { schemaCommand } from './schema.ts';
+import { versionCommand } from './version.ts';
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  run: runCommand,
+  check: checkCommand,
+  replay: replayCommand,
+  cleanup: cleanupCommand,
+  schema: schemaCommand,
+  version: versionCommand,
+};
+const NOT_YET = ['doctor', 'explain', 'rules', 'baseline', 'completions', 'service', 'reload', 'status'];
+
+async function main(argv: readonly string[], io: Io): Promise<number> {
+  const first = argv[0];
+  if (first === 'help' || first === '--help' || first === '-h') return help(argv.slice(1), io);
+  if (first === '--version' || first === '-V') return await COMMANDS.version!.run([], io);
+  const named = first !== undefined && !first.startsWith('-');
+  const name = named ? first : 'run';
+  const command = COMMANDS[name];
+  if (command === undefined) {
+    if (NOT_YET.includes(name)) throw new UsageError(`the command ${name} is not available in this version`);
+    const nearest = nearestWord(name, Object.keys(COMMANDS));
+    throw new UsageError(`no command "${name}"${nearest === undefined ? '' : `; did you mean ${nearest}?`}`);
+  }
+  const rest = named ? argv.slice(1) : argv;
+  if (rest.includes('--help') || rest.includes('-h')) return help([name], io);
+  return await command.run(rest, io);
+}
+
+function help(topics: readonly string[], io: Io): number {
+  const text = helpText(topics[0], COMMANDS);
+  if (text === undefined) throw new UsageError(`no help on "${topics[0]}"`);
+  io.out(text);
+  return 0;
+}
+
+const io: Io = {
+  env: process.env,
+  out: text => void process.stdout.write(text),
+  err: text => void process.stderr.write(text),
+  errIsTerminal: process.stderr.isTTY === true,
+};
+// Who reads our log may go away; that is no reason to end.
+process.stderr.on('error', () => undefined);
+
+try {
+  process.exitCode = await main(process.argv.slice(2), io);
+} catch (error) {
+  if (error instanceof UsageError) {
+    io.err(`puppy-hids: ${printable(error.message)}\nSee "puppy-hids help".\n`);
+    process.exitCode = 2;
+  } else {
+    io.err(`puppy-hids: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+process.exit();

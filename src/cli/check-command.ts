@@ -1,0 +1,60 @@
+// `check`: arguments of the command whose body is check.ts.
+
+import { AuditObserver } from '../audit/observe.ts';
+import { AuditReplay } from '../audit/replay.ts';
+import type { HostEvent } from '../core/event.ts';
+import { enrich } from '../proc/enrich.ts';
+import { noFacts } from '../proc/facts.ts';
+import { ProcessTable } from '../proc/table.ts';
+import { rulePaths } from '../rules-loading.ts';
+import { readArguments, UsageError } from './args.ts';
+import { check } from './check.ts';
+import type { Command, Io } from './io.ts';
+
+const ARGV_MAX_BYTES = 256 * 1024;
+
+/** Records as text to events, through the stages that live records go through. */
+function auditEvents(text: string): readonly HostEvent[] {
+  const events: HostEvent[] = [];
+  const table = new ProcessTable(noFacts);
+  const observer = new AuditObserver();
+  const replay = new AuditReplay({ argvMaxBytes: ARGV_MAX_BYTES }, event => {
+    const observation = observer.observe(event, event.timeMs);
+    if (observation !== undefined) events.push(enrich(observation, table));
+  });
+  try {
+    replay.feed(Buffer.from(text));
+    replay.finish();
+    const { lines, notAudit, unknownType, malformed } = replay.stats();
+    const wrong = notAudit + unknownType + malformed;
+    if (wrong > 0) throw new Error(`${wrong} of ${lines} lines are no audit records`);
+    return events;
+  } finally {
+    replay.close();
+  }
+}
+
+function run(argv: readonly string[], io: Io): number {
+  const args = readArguments(argv, { format: { type: 'string' } }, ['rules', 'strict']);
+  const format = args.flags.format ?? 'text';
+  if (format !== 'text' && format !== 'json')
+    throw new UsageError(`--format: "${String(format)}" is not one of text, json`);
+  const given = args.settings.rules as readonly string[] | undefined;
+  return check({
+    paths: rulePaths([...(given ?? []), ...args.operands]),
+    format,
+    strict: args.settings.strict === true,
+    auditEvents,
+    write: io.out,
+  });
+}
+
+export const checkCommand: Command = {
+  summary: 'validate rules, lint them, run their tests',
+  help: `puppy-hids check [--rules] PATH... [--format text|json] [--strict]
+
+Reads rule files and folders, tells every mistake with file, line and column, and runs the tests that rules carry.
+Exit codes: 0 all well; 1 a test failed, or with --strict something was warned about; 2 a rule is wrong.
+`,
+  run,
+};

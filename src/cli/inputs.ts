@@ -1,0 +1,83 @@
+// Inputs of `replay`: audit.log plain or gzip, several as one log, or stdin (edge: files).
+
+import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
+import { extname } from 'node:path';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { isRecording } from '../recording/reader.ts';
+
+export type Input =
+  | { readonly kind: 'log'; readonly path: string; readonly gzip: boolean; readonly bytes: number }
+  | { readonly kind: 'stdin' }
+  | { readonly kind: 'recording'; readonly path: string };
+
+const GZIP = [0x1f, 0x8b];
+const NOT_YET: Readonly<Record<string, string>> = {
+  '.pcap': 'packet captures',
+  '.pcapng': 'packet captures',
+  '.jsonl': 'events',
+};
+
+/** What an operand is. Throws Error with what is wrong. */
+export function inputOf(operand: string): Input {
+  if (operand === '-') return { kind: 'stdin' };
+  const later = NOT_YET[extname(operand)];
+  if (later !== undefined) throw new Error(`${operand}: replaying ${later} is not available in this version`);
+  let stat: ReturnType<typeof statSync>;
+  try {
+    stat = statSync(operand);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`${operand}: ${code === 'ENOENT' ? 'no such file' : code}`);
+  }
+  if (stat.isDirectory()) {
+    if (isRecording(operand)) return { kind: 'recording', path: operand };
+    throw new Error(`${operand}: a folder, and not a recording made with --record`);
+  }
+  return { kind: 'log', path: operand, gzip: startsWithGzip(operand), bytes: stat.size };
+}
+
+/** By content, not by name: rotated logs are renamed. */
+function startsWithGzip(path: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    throw new Error(`${path}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+  try {
+    const head = Buffer.alloc(2);
+    return statSync(path).isFile() && readSync(fd, head, 0, 2, 0) === 2 && head[0] === GZIP[0] && head[1] === GZIP[1];
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Bytes of logs, one after another. Throws Error that names the file. `onBytes` tells how much of the files was read. */
+export async function* readLogs(
+  inputs: readonly Input[],
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for (const input of inputs) {
+    if (input.kind === 'recording') continue;
+    const name = input.kind === 'stdin' ? 'standard input' : input.path;
+    const raw: Readable =
+      input.kind === 'stdin' ? process.stdin : createReadStream(input.path, { highWaterMark: 1 << 18 });
+    raw.on('data', (chunk: Buffer) => onBytes(chunk.length));
+    raw.pause();
+    const gunzip = input.kind === 'log' && input.gzip ? createGunzip() : undefined;
+    if (gunzip !== undefined) {
+      raw.on('error', error => gunzip.destroy(error));
+      raw.pipe(gunzip);
+    }
+    try {
+      for await (const chunk of gunzip ?? raw) yield chunk as Uint8Array;
+    } catch (error) {
+      throw new Error(`${name}: ${(error as Error).message}`);
+    }
+    // A file that ends without a newline is not continued by the next.
+    yield NEWLINE;
+  }
+}
+
+const NEWLINE = new Uint8Array([10]);

@@ -1,0 +1,29 @@
+// What a recording's lines are.
+
+import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
+import type { HostIdentity } from '../proc/facts.ts';
+
+export const OBSERVATIONS_FILE = 'observations.jsonl';
+export const FACTS_FILE = 'facts.jsonl';
+export const RECORDING_VERSION = 1;
+
+export interface RecordingHeader {
+  readonly version: number;
+  readonly agentVersion: string;
+  readonly agentId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The bound of the process table. */
+  readonly cacheEntries: number;
+  /** The meaning of key indexes in audit events. */
+  readonly keys: readonly string[];
+  readonly records: boolean;
+  readonly host: HostIdentity;
+}
+
+export type RecordingLine =
+  | { readonly header: RecordingHeader }
+  /** One event as the assembler gave it (native/assembler.h), in base64. */
+  | { readonly audit: string; readonly created: number }
+  | { readonly agent: AgentEvent | LossEvent | HeartbeatEvent }
+  | { readonly seed: number }
+  | { readonly tick: number };
