@@ -27,6 +27,8 @@ export interface Entry {
   childLineage: Lineage | undefined;
   /** Table time at which it surely was this process already: its first event, or its start. */
   readonly firstMs: number;
+  /** Table time of its last exec; `firstMs` where none was seen. */
+  imageMs: number;
   /** Table time of the last proof that it lived. */
   aliveMs: number;
   /** Known once it was read in /proc. */
@@ -56,6 +58,7 @@ export function newEntry(parts: {
     lineage: parts.lineage,
     childLineage: undefined,
     firstMs: parts.firstMs,
+    imageMs: parts.firstMs,
     aliveMs: parts.aliveMs,
     startTicks: parts.startTicks,
     endedMs: undefined,

@@ -67,9 +67,9 @@ export class Resolver {
     return this.#parts.facts.readProcess(pid);
   }
 
-  /** Whether so little time has passed since its last sign of life that its pid can't have come round. */
-  isRecent(entry: Entry, t: number): boolean {
-    return t - entry.aliveMs <= this.#reuseMs;
+  /** Whether the pid was given out so short a time ago that it can't have come round since. */
+  isYoung(entry: Entry, t: number): boolean {
+    return t - entry.firstMs <= this.#reuseMs;
   }
 
   /**
@@ -87,24 +87,27 @@ export class Resolver {
     return entry.startTicks === ticks ? 'same' : { startedMs };
   }
 
-  resolve(entry: Entry, t: number): Resolution {
+  /** Who the entry's pid was at `t`. `strict`: a recent sign of life is not enough, where the pid can have come round. */
+  resolve(entry: Entry, t: number, strict = false): Resolution {
     const startMs = entry.startTicks === undefined ? undefined : this.#parts.clock.start(entry.startTicks);
-    switch (standing(entry, t, this.#recheckMs, startMs)) {
-      case 'alive':
-        return 'same';
-      case 'before':
-        return 'before';
-      case 'ended':
-        return 'other';
-      case 'unsure': {
-        const found = this.compareStart(entry);
-        if (found === 'same') {
-          entry.aliveMs = t;
-          return 'same';
-        }
-        return found !== 'gone' && startedBy(found.startedMs, t) ? 'other' : 'gone';
-      }
+    const state = standing(entry, t, this.#recheckMs, startMs);
+    if (state === 'before') return 'before';
+    if (state === 'ended') return 'other';
+    if (state === 'alive' && (!strict || this.isYoung(entry, t))) return 'same';
+    const found = this.compareStart(entry);
+    if (found === 'same') {
+      if (t > entry.aliveMs) entry.aliveMs = t;
+      return 'same';
     }
+    return found !== 'gone' && startedBy(found.startedMs, t) ? 'other' : 'gone';
+  }
+
+  /** Whether a task can have been forked by the entry's process as it is now, and not before its last exec. */
+  mayBeForkOf(parent: Entry, pid: number): boolean {
+    if (parent.imageMs <= parent.firstMs) return true;
+    const ticks = this.readTicks(pid);
+    const startedMs = ticks === undefined ? undefined : this.#parts.clock.start(ticks);
+    return startedMs !== undefined && startedMs >= parent.imageMs;
   }
 
   /** The entry that was the task's parent. */
@@ -123,7 +126,7 @@ export class Resolver {
         this.reused++;
         return this.fromProc(ppid, t);
       case 'gone':
-        if (!this.isRecent(entry, t)) this.warn('parent_unverified');
+        if (!this.isYoung(entry, t)) this.warn('parent_unverified');
         return entry;
     }
   }

@@ -1,15 +1,18 @@
 // The processes of the host, in the order of events: who a pid was at an event's time. Asks the host only through HostFacts.
 //
-// The law: never mix two processes. A pid names different processes over time, and exec records show neither fork nor exit. So what is
-// known of a pid is used only while it must be the same process:
-// - Its last sign of life is at most 1 s before the event: the kernel gives pids out in turn, so one can't come round.
-// - Or /proc has a process with that pid which had started by the time of the first sign: start times decide. One that started after
+// The law: never mix two processes. A pid names different processes over time, and exec records show neither fork nor exit. The kernel
+// gives pids out in turn: one is free again only after all others were given out. At 10 forks per millisecond (more than a large host
+// does for long) pid_max = 32,768 lasts 3.2 s, and systemd's 4,194,304 seven minutes: a process *younger* than that owns its pid, dead
+// or alive (the first event is taken for its birth: few wait long between fork and first event). An older one's pid can be another's as soon as it ends, if the turn has just come to it. So an entry is used where
+// - it is young; or
+// - its last sign of life is at most 1 s before the event: it would have to end, and its pid's turn to come, within that second (at 1,000
+//   forks per second one end in thirty-three with 32,768 pids, one in four thousand with 4,194,304), and its successor would have to be
+//   met before it executes anything: a second exec of an old process is always checked; or
+// - /proc has a process with that pid which had started by the time of the first sign: start times decide. One that started after
 //   it but before the event is another process: the entry is dropped, and /proc read anew.
-// - Or it is gone from /proc, but its last sign of life is recent: a pid is free again only after all others were given out. At 10 forks
-//   per millisecond (more than a large host does for long) pid_max = 32,768 lasts 3.2 s, and systemd's 4,194,304 seven minutes. Beyond
-//   that a parent is told with `parent_unverified`, an actor only if the record agrees with what is known of it
-//   (`process_unverified`), and an exec begins a new process.
-// (Root can choose a pid, by clone3's set_tid or ns_last_pid: within 1 s that shows by a different executable alone.)
+// Where it is gone from /proc and old, a parent is told with `parent_unverified`, an actor only if the record agrees with what is known of
+// it (`process_unverified`), and an exec begins a new process.
+// (Root can choose a pid, by clone3's set_tid or ns_last_pid: then only a different executable shows it.)
 
 import type { Process, ProcessImage } from '../core/event.ts';
 import type { ExecObservation, TaskFacts } from '../core/observation.ts';
@@ -123,17 +126,18 @@ export class ProcessTable {
     const parent = this.#resolver.parent(o.task, t);
     const lineage = lineageBelow(parent);
     const old = this.#store.get(pid);
-    const state = old === undefined ? 'other' : this.#resolver.resolve(old, t);
+    const state = old === undefined ? 'other' : this.#resolver.resolve(old, t, true);
     if (old !== undefined && state === 'before') {
       return this.#image(o, old.prior !== undefined && covers(old.prior, t) ? old.prior : undefined, parent, lineage)
         .process;
     }
-    const isSame = old !== undefined && (state === 'same' || (state === 'gone' && this.#resolver.isRecent(old, t)));
+    const isSame = old !== undefined && (state === 'same' || (state === 'gone' && this.#resolver.isYoung(old, t)));
     const { process, foreign, privateMounts } = this.#image(o, isSame ? old : undefined, parent, lineage);
     const image = boundedImage(process.image, this.#imageMaxBytes);
     const kept = image === process.image ? process : makeProcess(image, process.ancestors, process.parentPid);
     if (isSame) {
       old.foreign = foreign;
+      old.imageMs = t;
       if (t > old.aliveMs) old.aliveMs = t;
       this.#store.setProcess(old, kept, lineage);
     } else {
@@ -169,7 +173,7 @@ export class ProcessTable {
       case 'before':
         return entry.prior !== undefined && covers(entry.prior, t) ? entry.prior.process : undefined;
       case 'gone':
-        return this.#resolver.isRecent(entry, t) ? entry.process : undefined;
+        return this.#resolver.isYoung(entry, t) ? entry.process : undefined;
       case 'other':
         return this.#resolver.fromProc(pid, t)?.process;
     }
@@ -270,7 +274,7 @@ export class ProcessTable {
       const found = this.#resolver.compareStart(entry);
       isSame = typeof found === 'string' || !startedBy(found.startedMs, t);
     } else if (state === 'gone') {
-      proven = this.#resolver.isRecent(entry, t);
+      proven = this.#resolver.isYoung(entry, t);
       isSame = proven || (agrees && commAgrees(task, entry.process.image));
       if (isSame && !proven) this.#resolver.warn('process_unverified');
     }
@@ -302,7 +306,11 @@ export class ProcessTable {
     const parent = this.#resolver.parent(task, t);
     const entitySeed = `${task.pid}:${stamp}`;
     const foreign = parent?.foreign === true;
-    const forkOf = parent !== undefined && isForkOf(task, parent.process.image) ? parent.process.image : undefined;
+    const isFork =
+      parent !== undefined &&
+      runsSameExecutable(task, parent.process.image) &&
+      this.#resolver.mayBeForkOf(parent, task.pid);
+    const forkOf = isFork ? parent.process.image : undefined;
     if (forkOf === undefined && keep) {
       const found = this.#resolver.fromProc(task.pid, t, task);
       if (found !== undefined) return found;
@@ -333,8 +341,8 @@ export class ProcessTable {
   }
 }
 
-/** A task that runs its parent's executable, and of which no exec was seen, is a fork of it. */
-function isForkOf(task: TaskFacts, parent: ProcessImage): boolean {
+/** Surely: both are known. */
+function runsSameExecutable(task: TaskFacts, parent: ProcessImage): boolean {
   return task.exe !== undefined && parent.executable !== undefined && sameExecutable(task.exe, parent.executable);
 }
 

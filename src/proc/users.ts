@@ -15,26 +15,26 @@ const NEWLINE = 0x0a;
  */
 export function parseAccounts(bytes: Buffer): Map<number, string> {
   const names = new Map<number, string>();
-  for (let at = 0; at < bytes.length && names.size < NAMES_MAX; ) {
-    let end = bytes.indexOf(NEWLINE, at);
+  let end: number;
+  for (let at = 0; at < bytes.length && names.size < NAMES_MAX; at = end + 1) {
+    end = bytes.indexOf(NEWLINE, at);
     if (end < 0) end = bytes.length;
-    const nameEnd = bytes.indexOf(COLON, at);
-    const passwordEnd = nameEnd < 0 ? -1 : bytes.indexOf(COLON, nameEnd + 1);
-    // A line without its colons must not look for them through the rest of the file again and again.
-    if (passwordEnd < 0) break;
-    if (nameEnd > at && passwordEnd < end) {
-      const id = parseId(bytes, passwordEnd + 1, end);
-      if (id !== undefined && !names.has(id)) names.set(id, safeText(bytes, at, nameEnd));
-    }
-    at = end + 1;
+    // Within the line only: looking on through the rest of the file, line after line, would be quadratic.
+    const line = bytes.subarray(at, end);
+    const nameEnd = line.indexOf(COLON);
+    if (nameEnd <= 0) continue;
+    const passwordEnd = line.indexOf(COLON, nameEnd + 1);
+    if (passwordEnd < 0) continue;
+    const id = parseId(line, passwordEnd + 1);
+    if (id !== undefined && !names.has(id)) names.set(id, safeText(bytes, at, at + nameEnd));
   }
   return names;
 }
 
-function parseId(bytes: Buffer, from: number, end: number): number | undefined {
+function parseId(bytes: Buffer, from: number): number | undefined {
   let id = 0;
   let i = from;
-  for (; i < end && bytes[i] !== COLON; i++) {
+  for (; i < bytes.length && bytes[i] !== COLON; i++) {
     const digit = bytes[i]! - 0x30;
     if (digit < 0 || digit > 9) return undefined;
     id = id * 10 + digit;
