@@ -6,6 +6,8 @@ namespace puppy {
 namespace {
 
 constexpr uint16_t kFirstEvent = 1300;  // AUDIT_SYSCALL
+constexpr uint16_t kFirstDaemon = 1200;
+constexpr uint16_t kLastDaemon = 1299;
 constexpr uint16_t kExecve = 1309;
 constexpr uint16_t kEoe = 1320;
 constexpr uint16_t kProctitle = 1327;
@@ -61,6 +63,7 @@ struct Assembler::Event {
   uint32_t serial = 0;
   int64_t stampMs = 0;
   int64_t firstSeenMs = 0;
+  uint64_t lastRecord = 0;  // how many records had come with its latest
   Event* prev = nullptr;
   Event* next = nullptr;
   int32_t flags = 0;
@@ -155,9 +158,10 @@ void Assembler::push(uint16_t type, const char* payload, size_t size, int64_t no
     stats_.malformed++;
     return;
   }
-  serials_.see(stamp.serial, stamp.ms);
+  // auditd numbers its own records (AUDIT_FIRST_DAEMON …) itself.
+  if (type < kFirstDaemon || type > kLastDaemon) serials_.see(stamp.serial, stamp.ms);
   if (options_.timeoutByStamp) {
-    while (oldest_ != nullptr && oldest_->stampMs + kStampTimeoutMs < stamp.ms) {
+    while (oldest_ != nullptr && oldest_->stampMs + kStampTimeoutMs < stamp.ms && stats_.records - oldest_->lastRecord > kReorderRecords) {
       stats_.timedOut++;
       close(oldest_, kEndTimeout);
     }
@@ -176,6 +180,7 @@ void Assembler::push(uint16_t type, const char* payload, size_t size, int64_t no
     }
     e = open(stamp, nowMs);
   }
+  e->lastRecord = stats_.records;
   e->inputBytes += static_cast<int64_t>(size);
   e->heldBytes += size;
   pendingBytes_ += size;
@@ -286,8 +291,13 @@ void Assembler::addRecord(Event* e, uint16_t type, const char* text, size_t n) {
 // holds pairs itself) or runs to the next space. Words without `=` are passed over.
 void Assembler::splitFields(Event* e, const char* base, size_t from, size_t to, int32_t flags) {
   size_t i = from;
+  bool parentheses = false;
   while (i < to) {
     while (i < to && (base[i] == ' ' || base[i] == '\x1d' || base[i] == ',' || base[i] == '\n')) i++;
+    // Old user-space records put their last fields in parentheses.
+    const bool inParentheses = (flags & kNested) != 0 && i < to && base[i] == '(';
+    if (inParentheses) i++;
+    parentheses = parentheses || inParentheses;
     const size_t name = i;
     while (i < to && base[i] != '=' && base[i] != ' ' && base[i] != '\x1d') i++;
     if (i >= to || base[i] != '=' || i == name) {
@@ -319,6 +329,7 @@ void Assembler::splitFields(Event* e, const char* base, size_t from, size_t to, 
       end = i;
       // `pid=1,` in user-space records
       if (end > value && base[end - 1] == ',') end--;
+      if (parentheses && end == to && end > value && base[end - 1] == ')') end--;
     }
     const int32_t key = keyIndex(base + name, nameLength);
     e->index.push_back(key >= 0 ? key : -static_cast<int32_t>(nameLength));

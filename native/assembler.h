@@ -114,6 +114,8 @@ class Assembler {
   static constexpr size_t kMaxPendingBytes = 32 << 20;
   static constexpr size_t kMaxFree = 64;
   static constexpr int64_t kStampTimeoutMs = 2000;
+  // A log of a quiet host may have the next event's stamp far later: how many records of others must have come as well.
+  static constexpr uint64_t kReorderRecords = 8;
   static constexpr size_t kDone = 1 << 16;
 
   AssemblerOptions options_;

@@ -50,6 +50,9 @@ export class Batch {
   }
 }
 
+/** Where short hex values are decoded. */
+const scratch = Buffer.alloc(512);
+
 /** One event's records. */
 export class AuditEvent {
   readonly batch: Batch;
@@ -176,8 +179,10 @@ export class AuditEvent {
     const flags = this.batch.ints[field + 2]!;
     if (flags & QUOTED) return this.raw(field);
     if (flags & HEX) {
-      const bytes = this.hexBytes(field);
-      return safeText(bytes);
+      const count = flags >>> 5;
+      if (count > scratch.length) return safeText(this.hexBytes(field));
+      this.hexInto(field, scratch);
+      return safeText(scratch, 0, count);
     }
     return present(this.raw(field));
   }
@@ -293,6 +298,15 @@ export class AuditEvent {
     return at < 0 ? 0x7fffffff : offset + at;
   }
 
+  /** Whether `word` stands before a field's name, as in `old auid=0`. */
+  isAfterWord(field: number, word: string): boolean {
+    const { ints, bytes } = this.batch;
+    const key = ints[field]!;
+    const nameStart = ints[field + 1]! - (ints[field + 2]! & QUOTED ? 2 : 1) - (key >= 0 ? KEYS[key]!.length : -key);
+    const from = nameStart - 1 - word.length;
+    return from >= 0 && bytes.latin1Slice(this.dataStart + from, this.dataStart + nameStart - 1) === word;
+  }
+
   /** An unquoted value of several words, such as `op=adding user id=1001`: the text up to the next field. */
   phrase(index: number, field: number): string | undefined {
     if (this.isQuoted(field)) return this.raw(field);
@@ -324,6 +338,14 @@ export class AuditEvent {
   bytes(): Buffer {
     const from = this.at << 2;
     return this.batch.bytes.subarray(from, from + this.batch.ints[this.at]!);
+  }
+
+  /** The first bytes of a record's text, at most `maxBytes`, for looking at its shape. */
+  head(index: number, maxBytes: number): string {
+    const { ints, bytes } = this.batch;
+    const record = this.positions[index]!;
+    const from = this.dataStart + ints[record + 2]!;
+    return bytes.latin1Slice(from, from + Math.min(maxBytes, ints[record + 3]!));
   }
 
   /** The bytes of a record's text. */

@@ -21,6 +21,7 @@ import { recordTypeName } from './tables/record-types.ts';
 import { syscallName } from './tables/syscalls.ts';
 
 const TYPE = {
+  login: 1006,
   syscall: 1300,
   path: 1302,
   sockaddr: 1306,
@@ -61,6 +62,11 @@ class AuditRecordView implements RecordView {
   get(name: string): string | undefined {
     if (name === 'type') return this.type;
     switch (this.event.type(this.index)) {
+      case TYPE.login: {
+        // Kernels before 3.13: `login pid=1 uid=0 old auid=4294967295 new auid=0 old ses=4294967295 new ses=1`.
+        const field = this.fields().find(each => this.fieldName(each) === name);
+        return field === undefined ? undefined : this.value(name, field);
+      }
       case TYPE.execve:
         return this.argument(name);
       case TYPE.syscall:
@@ -96,7 +102,7 @@ class AuditRecordView implements RecordView {
       const name = this.event.fieldName(field);
       const value =
         type === TYPE.path && name === 'name' ? absoluteName(this.event, this.index) : this.value(name, field);
-      if (value !== undefined) yield [type === TYPE.path && name === 'objtype' ? 'nametype' : name, value];
+      if (value !== undefined) yield [name, value];
     }
     for (const name of DERIVED.get(type) ?? []) {
       const value = this.get(name);
@@ -118,6 +124,20 @@ class AuditRecordView implements RecordView {
     return fields;
   }
 
+  /** A field's name as kernels of today write it. */
+  private fieldName(field: number): string {
+    const { event } = this;
+    const name = event.fieldName(field);
+    switch (event.type(this.index)) {
+      case TYPE.path:
+        return name === 'objtype' ? 'nametype' : name;
+      case TYPE.login:
+        return event.isAfterWord(field, 'old') ? `old-${name}` : name;
+      default:
+        return name;
+    }
+  }
+
   private own(name: string): string | undefined {
     const { event, index } = this;
     const key = keyIndex(name);
@@ -136,6 +156,7 @@ class AuditRecordView implements RecordView {
     // Programs quote what they don't know too.
     if (text === '?' && event.isNested(field)) return undefined;
     if (IDS.has(name)) return text === '4294967295' || text === '-1' ? undefined : text;
+    if (name === 'key') return withoutPrefixes(text);
     if (name === 'op') return event.phrase(this.index, field);
     if (name === 'proctitle' && event.type(this.index) === TYPE.proctitle) return title(text);
     return text;
@@ -178,7 +199,7 @@ class AuditRecordView implements RecordView {
 
   /** `avc:  denied  { read write } for …` */
   private decision(): readonly [string, string] | undefined {
-    const text = this.event.textBytes(this.index).latin1Slice(0, 512);
+    const text = this.event.head(this.index, 512);
     const match = /\b(granted|denied)\s+\{ ?([^}]*?) ?\}/.exec(text);
     return match === null ? undefined : [match[1]!, match[2]!];
   }
@@ -202,6 +223,11 @@ function absoluteName(event: AuditEvent, index: number): string | undefined {
   if (!isInterpreter && !isRelativeToCwd(event)) return undefined;
   const cwd = eventCwd(event);
   return cwd === undefined ? undefined : joinPath(cwd, name);
+}
+
+/** auditctl of some versions takes the `key=` of `-F key=NAME` into the key. */
+function withoutPrefixes(keys: string): string {
+  return keys.includes('key=') ? keys.replace(/(^|\x01)key=/g, '$1') : keys;
 }
 
 /** The arguments that a process shows in /proc/PID/cmdline, parted by spaces. A quoted `(null)` means that there are none. */

@@ -19,7 +19,7 @@ const NO_DENIAL = /^(?:avc: {1,2}granted|apparmor="(?:STATUS|AUDIT|HINT)")/;
 export function isAnomaly(event: AuditEvent, index: number): boolean {
   const type = event.type(index);
   if (type !== AVC) return isAnomalyType(type);
-  return !NO_DENIAL.test(event.textBytes(index).latin1Slice(0, 32));
+  return !NO_DENIAL.test(event.head(index, 32));
 }
 
 export function anomaly(facts: Facts): AuditRecordObservation {

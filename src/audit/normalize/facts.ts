@@ -44,10 +44,10 @@ export class Facts {
     const field = slots[KEY[key]]!;
     return field === 0 ? undefined : this.event.number(field);
   }
-  /** An id; unset ones are absent. */
+  /** An id that the kernel wrote; unset ones are absent. What user space says in `msg` is of other tasks. */
   id(key: Key): number | undefined {
     const field = slots[KEY[key]]!;
-    return field === 0 ? undefined : this.event.id(field);
+    return field === 0 || this.event.isNested(field) ? undefined : this.event.id(field);
   }
   hex32(key: Key): number | undefined {
     const field = slots[KEY[key]]!;
@@ -118,8 +118,8 @@ export class Facts {
 
   /** The task that the record speaks of; undefined where it names no pid. */
   task(): TaskFacts | undefined {
-    const pid = this.number('pid');
-    if (pid === undefined || pid < 0) return undefined;
+    const pid = this.id('pid');
+    if (pid === undefined) return undefined;
     const task: Draft<TaskFacts> = { pid };
     const ppid = this.id('ppid');
     if (ppid !== undefined) task.ppid = ppid;

@@ -19,7 +19,6 @@ import { system, systemKind } from './system.ts';
 
 const URINGOP = 1336;
 
-/** The record types by which an event is known, where it has no SYSCALL. */
 type Family = (facts: Facts, name: string) => HostObservation | undefined;
 
 /** By syscall name. What isn't here has no kind of its own. */
@@ -63,12 +62,15 @@ function ofSyscall(facts: Facts): HostObservation {
   const { event } = facts;
   const name = nameOf(facts);
   const family = name === undefined ? undefined : FAMILIES.get(name);
-  // A record beside the syscall's own says more of the event than its syscall, but for an exec: the process table lives of those.
-  if (event.recordCount > 1 && name !== 'execve' && name !== 'execveat') {
-    const beside = besideSyscall(event);
-    if (beside !== undefined) return withKind(facts, beside);
+  // A failed exec matters less than why the kernel refused it; what did happen comes before what is said of it.
+  const isFailedExec = (name === 'execve' || name === 'execveat') && facts.success() !== true;
+  if (!isFailedExec) {
+    const seen = family?.(facts, name!);
+    if (seen !== undefined) return seen;
   }
-  return family?.(facts, name!) ?? withKind(facts, 'audit_event');
+  const beside = event.recordCount > 1 ? besideSyscall(event) : undefined;
+  if (beside !== undefined) return withKind(facts, beside);
+  return (isFailedExec ? family?.(facts, name!) : undefined) ?? withKind(facts, 'audit_event');
 }
 
 function nameOf(facts: Facts): string | undefined {
