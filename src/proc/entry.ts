@@ -27,6 +27,8 @@ export interface Entry {
   childLineage: Lineage | undefined;
   /** Table time at which it surely was this process already: its first event, or its start. */
   readonly firstMs: number;
+  /** Table time by which the pid had been given out to it. Before `firstMs` where it may be who had the pid before. */
+  readonly givenMs: number;
   /** Table time of its last exec; `firstMs` where none was seen. */
   imageMs: number;
   /** Table time of the last proof that it lived. */
@@ -47,6 +49,7 @@ export function newEntry(parts: {
   process: Process;
   lineage: Lineage;
   firstMs: number;
+  givenMs?: number | undefined;
   aliveMs: number;
   startTicks: number | undefined;
   foreign: boolean;
@@ -58,6 +61,7 @@ export function newEntry(parts: {
     lineage: parts.lineage,
     childLineage: undefined,
     firstMs: parts.firstMs,
+    givenMs: parts.givenMs ?? parts.firstMs,
     imageMs: parts.firstMs,
     aliveMs: parts.aliveMs,
     startTicks: parts.startTicks,

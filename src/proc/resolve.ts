@@ -69,7 +69,7 @@ export class Resolver {
 
   /** Whether the pid was given out so short a time ago that it can't have come round since. */
   isYoung(entry: Entry, t: number): boolean {
-    return t - entry.firstMs <= this.#reuseMs;
+    return t - entry.givenMs <= this.#reuseMs;
   }
 
   /**

@@ -143,7 +143,17 @@ export class ProcessTable {
     } else {
       if (old !== undefined) this.#resolver.reused++;
       this.#store.add(
-        newEntry({ process: kept, lineage, firstMs: t, aliveMs: t, startTicks: undefined, foreign, privateMounts }),
+        newEntry({
+          process: kept,
+          lineage,
+          firstMs: t,
+          // It may be the same process after all.
+          givenMs: state === 'gone' ? old?.givenMs : undefined,
+          aliveMs: t,
+          startTicks: undefined,
+          foreign,
+          privateMounts,
+        }),
       );
     }
     return process;
@@ -280,7 +290,7 @@ export class ProcessTable {
     }
     if (!isSame) {
       this.#resolver.reused++;
-      return this.#unknown(task, t, timeMs, stamp, true);
+      return this.#unknown(task, t, timeMs, stamp, true, state === 'gone' ? entry.givenMs : undefined);
     }
     if (proven && t > entry.aliveMs) entry.aliveMs = t;
     const { image, ancestors, parentPid } = entry.process;
@@ -302,7 +312,7 @@ export class ProcessTable {
   }
 
   /** A record of a pid that nothing is known of: a fork of its parent, else as /proc has it, else what the record says. */
-  #unknown(task: TaskFacts, t: number, timeMs: number, stamp: string, keep: boolean): Entry {
+  #unknown(task: TaskFacts, t: number, timeMs: number, stamp: string, keep: boolean, givenMs?: number): Entry {
     const parent = this.#resolver.parent(task, t);
     const entitySeed = `${task.pid}:${stamp}`;
     const foreign = parent?.foreign === true;
@@ -331,6 +341,7 @@ export class ProcessTable {
       process: makeProcess(withTask(image, task, this.credentials), lineage.images, task.ppid),
       lineage,
       firstMs: t,
+      givenMs,
       aliveMs: t,
       startTicks: undefined,
       foreign,
