@@ -233,6 +233,25 @@ describe('records of unknown pids', () => {
     expect(later.image.entitySeed).toBe(found.image.entitySeed);
   });
 
+  test('a fork from before the last exec of its parent is not taken for one of the new program', () => {
+    const host = hostAt(T);
+    const table = new ProcessTable(host.facts());
+    table.tick(T);
+    table.exec(exec(T, 60, 1, '/bin/sh', { args: ['sh', 'first'] }));
+    table.exec(exec(T + 500, 60, 1, '/bin/sh', { args: ['sh', 'second'] }));
+    host.start({ pid: 61, ppid: 60, startTicks: host.ticksAt(T + 200), exe: '/bin/sh', args: ['sh', 'first'] });
+    host.start({ pid: 62, ppid: 60, startTicks: host.ticksAt(T + 700), exe: '/bin/sh', args: ['sh', 'second'] });
+    expect(actor(table, task(61, 60, '/bin/sh'), T + 800).image).toMatchObject({
+      commandLine: 'sh first',
+      origin: 'proc',
+    });
+    expect(actor(table, task(62, 60, '/bin/sh'), T + 800).image).toMatchObject({
+      commandLine: 'sh second',
+      origin: 'cache',
+    });
+    expect(actor(table, task(63, 60, '/bin/sh'), T + 800).image.args).toBeUndefined();
+  });
+
   test('else as /proc has it, and what the record says wins', () => {
     const host = hostAt(T);
     host.start({ pid: 61, ppid: 1, startTicks: 500, exe: '/bin/x', args: ['x', '1'], uid: 5 });
