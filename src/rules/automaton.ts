@@ -92,18 +92,23 @@ export class Automaton {
 
   /** Calls `hit` for the atoms of each literal found; one that was told in this `epoch` may be left out. */
   run(value: string, epoch: number, hit: (atoms: readonly number[]) => void): void {
+    // Locals: this is the innermost loop of all.
     const table = this.#table;
+    const tableStates = this.#tableStates;
     const classCount = this.#classCount;
+    const classOf = this.#classOf;
+    const report = this.#report;
+    const told = this.#told;
+    const { length } = value;
     const isBackwards = this.#where === 'suffix';
-    const length = value.length;
     let state = 0;
     for (let i = 0; i < length; i++) {
       const c = value.charCodeAt(isBackwards ? length - 1 - i : i);
-      const unit = c < 256 ? this.#classOf[c]! : (this.#wideClasses.get(c) ?? 0);
-      state = state < this.#tableStates ? table[state * classCount + unit]! : this.#next(state, unit);
+      const unit = c < 256 ? classOf[c]! : (this.#wideClasses.get(c) ?? 0);
+      state = state < tableStates ? table[state * classCount + unit]! : this.#next(state, unit);
       if (state === DEAD) return;
-      for (let s = this.#report[state]!; s !== 0 && this.#told[s] !== epoch; s = this.#reportNext[s]!) {
-        this.#told[s] = epoch;
+      for (let s = report[state]!; s !== 0 && told[s] !== epoch; s = this.#reportNext[s]!) {
+        told[s] = epoch;
         hit(this.#atoms[s]!);
       }
     }

@@ -21,6 +21,7 @@ interface Program {
 
 export class Engine {
   readonly rules: readonly Rule[];
+  readonly #keywordField: string;
   /** The field names that rules read, in slot order; {@link KEYWORDS} for the event's text. */
   readonly fieldNames: readonly string[];
   readonly #slots: Slot[];
@@ -46,9 +47,18 @@ export class Engine {
   #fill: Fill = () => {};
   readonly #matched: number[] = [];
 
-  constructor(rules: readonly Rule[]) {
+  /**
+   * `keywordField` is the field that keywords are looked for in, where that is one. Of a field that `canHave` says no event has,
+   * rules are spared the search.
+   */
+  constructor(
+    rules: readonly Rule[],
+    keywordField: string = KEYWORDS,
+    canHave: (field: string) => boolean = () => true,
+  ) {
     this.rules = rules;
-    const table = new AtomTable();
+    this.#keywordField = keywordField;
+    const table = new AtomTable(keywordField);
     this.#programs = rules.map(rule => ({ expr: lowerRule(rule, table) }));
     this.#atoms = table.atoms;
     const names = new Map<string, number>();
@@ -71,6 +81,7 @@ export class Engine {
       if (clause === undefined) always.push(r);
       else {
         for (const atom of clause.atoms) {
+          if (!canHave(this.#atoms[atom]!.field)) continue;
           rulesOf[atom]!.push(r);
           indexSlots.add(this.#atomSlot[atom]!);
         }
@@ -93,6 +104,7 @@ export class Engine {
     this.#matched.length = 0;
     this.#queueLength = 0;
     for (const slot of this.#indexSlots) this.#search(slot);
+    if (this.#queueLength === 0 && this.#always.length === 0) return this.#matched;
     // Searching a further field on demand can't add to the queue: all fields that index rules have been searched.
     for (let i = 0; i < this.#queueLength; i++) this.#run(this.#queue[i]!);
     for (const rule of this.#always) this.#run(rule);
@@ -100,9 +112,10 @@ export class Engine {
     return this.#matched;
   }
 
-  /** The values of a field of the event that was evaluated last. */
-  valuesOf(field: string): Values {
-    return this.#load(this.#slotOf.get(canonicalName(field))!).values;
+  /** The values of a field of the event that was evaluated last; of its text as a whole for undefined. */
+  valuesOf(field: string | undefined): Values {
+    const name = field === undefined ? this.#keywordField : canonicalName(field);
+    return this.#load(this.#slotOf.get(name)!).values;
   }
 
   #run(rule: number): void {
@@ -177,10 +190,16 @@ export class Engine {
       return this.#found[id] === this.#epoch;
     }
     if (this.#asked[id] === this.#epoch) return this.#answer[id] === 1;
-    const holds = (atom.needs === undefined || this.#atomHolds(atom.needs)) && this.#ask(atom, index);
+    const holds = this.#hasNeeded(atom) && this.#ask(atom, index);
     this.#asked[id] = this.#epoch;
     this.#answer[id] = holds ? 1 : 0;
     return holds;
+  }
+
+  #hasNeeded({ needs }: Atom): boolean {
+    if (needs === undefined) return true;
+    for (const literal of needs) if (this.#atomHolds(literal)) return true;
+    return false;
   }
 
   #ask(atom: Atom, index: number): boolean {

@@ -247,6 +247,33 @@ export const RECORD_FIELDS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+const PATH_FIELDS =
+  'type item name inode dev mode ouid ogid rdev nametype cap_fp cap_fi cap_fe cap_fver cap_frootid obj OUID OGID';
+/** The fields of the records that every event has many of: rules over any other field needn't look at them. */
+const FIELDS_OF_RECORD: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  Object.entries({
+    PATH: PATH_FIELDS,
+    CWD: 'type cwd',
+    PROCTITLE: 'type proctitle',
+    EOE: 'type',
+    EXECVE: 'type argc',
+    SOCKADDR: 'type saddr SADDR saddr_fam fam family laddr addr lport port path',
+    BPRM_FCAPS:
+      'type fver fp fi fe old_pp old_pi old_pe old_pa pp pi pe pa frootid cap_fp cap_fi cap_fe cap_fver cap_pp cap_pi cap_pe cap_pa',
+  }).map(([type, names]) => [type, new Set(names.split(' '))]),
+);
+/** Record types that have a table of their fields. */
+export const COMMON_RECORDS: readonly string[] = [...FIELDS_OF_RECORD.keys()];
+
+/** Whether a record of the type can have the field. */
+export function canHaveField(type: string, name: string): boolean {
+  if (name === '' || name.includes('.') || FIELDS.exec.has(name)) return true;
+  const argument = /^a(\d+)$/.exec(name);
+  if (argument !== null)
+    return type === 'SYSCALL' ? Number(argument[1]) < 4 : !FIELDS_OF_RECORD.has(type) || type === 'EXECVE';
+  return FIELDS_OF_RECORD.get(type)?.has(name) ?? true;
+}
+
 export const isRecordField = (name: string): boolean =>
   RECORD_FIELDS.has(name) || /^a\d{1,5}$/.test(name) || FIELDS.exec.has(canonicalName(name));
 

@@ -18,8 +18,8 @@ export interface Atom {
   readonly literal?: { readonly kind: LiteralKind; readonly text: string; readonly cased: boolean };
   /** For what isn't a literal: globs and words already folded unless cased. */
   readonly test?: Test;
-  /** A literal atom without which this one can't hold. */
-  readonly needs?: number;
+  /** Literal atoms of which one must hold for this one to hold. */
+  readonly needs?: readonly number[];
 }
 
 export type Expr =
@@ -33,6 +33,17 @@ export type Expr =
 export class AtomTable {
   readonly atoms: Atom[] = [];
   readonly #byKey = new Map<string, number>();
+  readonly #keywordField: string;
+
+  /** `keywordField` is the field that keywords are looked for in, where that is one. */
+  constructor(keywordField: string = KEYWORDS) {
+    this.#keywordField = keywordField;
+  }
+
+  /** The name under which a rule's field is read. */
+  fieldOf(item: Item): string {
+    return item.field === undefined ? this.#keywordField : canonicalName(item.field);
+  }
 
   #intern(key: string, make: (id: number) => Atom): number {
     const known = this.#byKey.get(key);
@@ -54,7 +65,7 @@ export class AtomTable {
     if (shape.kind !== 'glob' && shape.kind !== 'anything') return this.#literal(field, shape.kind, shape.text, cased);
     const longest = shape.kind === 'glob' ? longestLiteral(glob) : undefined;
     const needs =
-      longest === undefined ? undefined : this.#literal(field, this.#needKind(glob, longest), longest, cased);
+      longest === undefined ? undefined : [this.#literal(field, this.#needKind(glob, longest), longest, cased)];
     const key = `${field}\0glob\0${cased}\0${globText(glob)}`;
     const test: Test = { op: 'glob', glob, cased };
     return this.#intern(key, id => ({ id, field, kind: 'test', test, ...(needs === undefined ? {} : { needs }) }));
@@ -71,9 +82,16 @@ export class AtomTable {
         return this.#glob(field, test.glob, test.cased);
       case 'word': {
         const text = test.cased ? test.text : fold(test.text);
-        const needs = this.#literal(field, 'contains', text, test.cased);
+        const needs = [this.#literal(field, 'contains', text, test.cased)];
         const key = `${field}\0word\0${test.cased}\0${text}`;
         return this.#intern(key, id => ({ id, field, kind: 'test', test: { ...test, text }, needs }));
+      }
+      case 'regex': {
+        // Folded, so that they are looked for with all others; what a match contains, its folded form contains folded.
+        const texts = new Set(test.regex.requiredLiterals.map(fold));
+        const needs = [...texts].map(text => this.#literal(field, 'contains', text, false));
+        const key = `${field}\0${testKey(test)}`;
+        return this.#intern(key, id => ({ id, field, kind: 'test', test, ...(needs.length === 0 ? {} : { needs }) }));
       }
       default:
         return this.#intern(`${field}\0${testKey(test)}`, id => ({ id, field, kind: 'test', test }));
@@ -152,12 +170,18 @@ function lowerSelection(node: SelectionNode, table: AtomTable): Expr {
 }
 
 function lowerItem(item: Item, table: AtomTable): Expr {
-  const field = item.field === undefined ? KEYWORDS : canonicalName(item.field);
+  const field = table.fieldOf(item);
   const values = item.values.map(value =>
     or(value.tests.map((test): Expr => ({ op: 'atom', atom: table.atom(field, test) }))),
   );
   const expr = item.all ? and(values) : or(values);
   return item.negated ? not(expr) : expr;
+}
+
+export interface Clause {
+  readonly atoms: ReadonlySet<number>;
+  /** How often an ordinary event has one of them: a guess. */
+  readonly chance: number;
 }
 
 /**
@@ -175,11 +199,11 @@ export function necessaryClause(
       return undefined;
     case 'atom': {
       const atom = atoms[expr.atom]!;
-      const literal = atom.kind === 'literal' ? atom.id : atom.needs;
-      return literal === undefined ? undefined : { atoms: new Set([literal]), chance: chanceOf(atoms[literal]!) };
+      const literals = atom.kind === 'literal' ? [atom.id] : atom.needs;
+      return literals === undefined ? undefined : clauseOf(new Set(literals), atoms);
     }
     case 'and': {
-      let best: ReturnType<typeof necessaryClause>;
+      let best: Clause | undefined;
       for (const child of expr.of) {
         const clause = necessaryClause(child, atoms);
         if (clause !== undefined && (best === undefined || clause.chance < best.chance)) best = clause;
@@ -192,20 +216,26 @@ export function necessaryClause(
   }
 }
 
-function unionOfClauses(of: readonly Expr[], atoms: readonly Atom[]): ReturnType<typeof necessaryClause> {
+function unionOfClauses(of: readonly Expr[], atoms: readonly Atom[]): Clause | undefined {
   const union = new Set<number>();
   for (const child of of) {
     const clause = necessaryClause(child, atoms);
     if (clause === undefined) return undefined;
     for (const atom of clause.atoms) union.add(atom);
   }
+  return clauseOf(union, atoms);
+}
+
+function clauseOf(clause: ReadonlySet<number>, atoms: readonly Atom[]): Clause {
   let chance = 0;
-  for (const atom of union) chance += chanceOf(atoms[atom]!);
-  return { atoms: union, chance };
+  for (const atom of clause) chance += chanceOf(atoms[atom]!);
+  return { atoms: clause, chance };
 }
 
 /** How often an ordinary event has the literal: a guess that only orders clauses. */
 function chanceOf(atom: Atom): number {
+  // Single records meet only rules for their type: it tells nothing more.
+  if (atom.field === 'type') return 1;
   const { kind, text } = atom.literal!;
   const { length } = text;
   if (kind === 'contains') return Math.min(0.9, 2 * 0.35 ** Math.min(length, 8));

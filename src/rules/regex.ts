@@ -2,6 +2,7 @@
 // position automaton run through a deterministic one that is built as values ask for it, with a bounded number of states. Pure.
 // See docs/decisions/0002-regular-expressions.md for why the built-in engine isn't used.
 
+import { requiredLiterals } from './regex-literals.ts';
 import { type CharSet, parseRegex, RegexError, type RegexFlags, type RegexNode } from './regex-parse.ts';
 
 export { RegexError } from './regex-parse.ts';
@@ -10,6 +11,8 @@ export { RegexError } from './regex-parse.ts';
 const NFA_STATES_MAX = 1000;
 /** Cached deterministic states; when full, the cache is dropped and filled anew. */
 const DFA_STATES_MAX = 512;
+/** After so many fillings in one value, states are no longer made for it. */
+const RESETS_MAX = 2;
 
 type Assertion = Extract<RegexNode, { kind: 'assert' }>['what'];
 
@@ -34,9 +37,12 @@ interface DfaState {
   readonly next: (DfaState | typeof ACCEPT | undefined)[];
 }
 const ACCEPT = Symbol('accept');
+const END = -1;
 
 export class LinearRegex {
   readonly source: string;
+  /** Every match contains one of these; empty where nothing is known. */
+  readonly requiredLiterals: readonly string[];
   readonly #states: NfaState[] = [];
   readonly #start: number;
   /** Class of each of the first 256 units; the rest through `#bounds`. */
@@ -46,12 +52,20 @@ export class LinearRegex {
   /** One unit of each class, for asking the sets. */
   readonly #classCount: number;
   #cache = new Map<string, DfaState>();
+  #resets = 0;
   #initial: DfaState;
+  // Working memory of one step: the mark with which each position was last seen, and lists of positions.
+  #mark = 0;
+  readonly #marks: Float64Array;
+  readonly #stack: Uint16Array;
+  readonly #reached: Uint16Array;
+  #reachedCount = 0;
 
   /** Throws {@link RegexError} when the pattern isn't a regular expression that can be run in linear time. */
   constructor(source: string, flags: RegexFlags) {
     this.source = source;
     const tree = parseRegex(source, flags);
+    this.requiredLiterals = requiredLiterals(tree);
     this.#states.push({ kind: 'split', next: [] });
     this.#start = this.#build(tree, MATCH);
     const bounds = new Set([0, 0x0a, 0x0b, 0x30, 0x3a, 0x41, 0x5b, 0x5f, 0x60, 0x61, 0x7b]);
@@ -64,24 +78,49 @@ export class LinearRegex {
     // Two more classes: the end of the text, and a newline that is the last unit.
     this.#classCount = this.#bounds.length + 2;
     for (let c = 0; c < 256; c++) this.#classOf[c] = this.#search(c);
-    this.#initial = this.#state([this.#start], EDGE);
+    this.#marks = new Float64Array(this.#states.length);
+    this.#stack = new Uint16Array(this.#states.length);
+    this.#reached = new Uint16Array(this.#states.length);
+    this.#initial = this.#state(Uint16Array.of(this.#start), EDGE);
   }
 
   test(value: string): boolean {
     let state = this.#initial;
     const length = value.length;
-    const endClass = this.#classCount - 2;
+    const resetsAtStart = this.#resets;
     for (let i = 0; i <= length; i++) {
-      let input: number;
-      if (i === length) input = endClass;
-      else {
-        const c = value.charCodeAt(i);
-        if (c === 0x0a && i === length - 1) input = endClass + 1;
-        else input = c < 256 ? this.#classOf[c]! : this.#search(c);
+      const input = this.#inputAt(value, i);
+      let next = state.next[input];
+      if (next === undefined) {
+        // Each step makes a new state, and keeps none long enough to be used again: cheaper to make none.
+        if (this.#resets - resetsAtStart >= RESETS_MAX) return this.#simulate(state, value, i);
+        next = this.#step(state, input);
       }
-      const next = state.next[input] ?? this.#step(state, input);
       if (next === ACCEPT) return true;
       state = next;
+    }
+    return false;
+  }
+
+  #inputAt(value: string, i: number): number {
+    const { length } = value;
+    if (i === length) return this.#classCount - 2;
+    const c = value.charCodeAt(i);
+    if (c === 0x0a && i === length - 1) return this.#classCount - 1;
+    return c < 256 ? this.#classOf[c]! : this.#search(c);
+  }
+
+  /** Goes on from `state` before unit `from`, one set of positions at a time: at most positions × length steps. */
+  #simulate(state: DfaState, value: string, from: number): boolean {
+    let core: Uint16Array = state.core.slice();
+    let { before } = state;
+    for (let i = from; i <= value.length; i++) {
+      const input = this.#inputAt(value, i);
+      const unit = this.#unitOf(input);
+      if (this.#close(core, core.length, before, this.#kindAfter(input))) return true;
+      if (unit === END) return false;
+      core = this.#advance(unit);
+      before = kindOf(unit);
     }
     return false;
   }
@@ -134,8 +173,8 @@ export class LinearRegex {
     return low;
   }
 
-  #state(core: number[], before: number): DfaState {
-    const sorted = Uint16Array.from(new Set(core)).sort();
+  #state(core: Uint16Array, before: number): DfaState {
+    const sorted = core.slice().sort();
     const key = `${before}:${sorted.join()}`;
     const known = this.#cache.get(key);
     if (known !== undefined) return known;
@@ -147,44 +186,67 @@ export class LinearRegex {
 
   /** Old states stay reachable from a running match only; a fresh start state lets them go. */
   #reset(): void {
+    this.#resets++;
     this.#cache = new Map();
-    this.#initial = this.#state([this.#start], EDGE);
+    this.#initial = this.#state(Uint16Array.of(this.#start), EDGE);
+  }
+
+  /** A unit of the input class, or END. */
+  #unitOf(input: number): number {
+    if (input === this.#classCount - 2) return END;
+    return input === this.#classCount - 1 ? 0x0a : this.#bounds[input]!;
+  }
+
+  #kindAfter(input: number): number {
+    if (input === this.#classCount - 2) return EDGE;
+    return input === this.#classCount - 1 ? LAST_NEWLINE : kindOf(this.#bounds[input]!);
   }
 
   #step(state: DfaState, input: number): DfaState | typeof ACCEPT {
-    const isEnd = input === this.#classCount - 2;
-    const isLastNewline = input === this.#classCount - 1;
-    const unit = isLastNewline ? 0x0a : isEnd ? -1 : this.#bounds[input]!;
-    const after = isEnd ? EDGE : isLastNewline ? LAST_NEWLINE : kindOf(unit);
-    const reached = this.#closure(state.core, state.before, after);
+    const unit = this.#unitOf(input);
     let next: DfaState | typeof ACCEPT;
-    if (reached === undefined) next = ACCEPT;
-    else if (isEnd) next = state;
-    else {
-      const core = [this.#start];
-      for (const index of reached) {
-        const at = this.#states[index]!;
-        if (at.kind === 'set' && contains(at.set, unit)) core.push(at.next);
-      }
-      next = this.#state(core, kindOf(unit));
-    }
+    if (this.#close(state.core, state.core.length, state.before, this.#kindAfter(input))) next = ACCEPT;
+    else next = unit === END ? state : this.#state(this.#advance(unit), kindOf(unit));
     state.next[input] = next;
     return next;
   }
 
-  /** Positions reached by empty moves between `before` and `after`; undefined when the end of the pattern is among them. */
-  #closure(core: Uint16Array, before: number, after: number): ReadonlySet<number> | undefined {
-    const seen = new Set<number>();
-    const open = [...core];
-    for (let index = open.pop(); index !== undefined; index = open.pop()) {
-      if (seen.has(index)) continue;
-      if (index === MATCH) return undefined;
-      seen.add(index);
+  /** Puts the positions reached by empty moves between `before` and `after` into `#reached`; true when the end is among them. */
+  #close(core: Uint16Array, length: number, before: number, after: number): boolean {
+    const mark = ++this.#mark;
+    const stack = this.#stack;
+    let top = 0;
+    this.#reachedCount = 0;
+    const push = (index: number): void => {
+      if (this.#marks[index] === mark) return;
+      this.#marks[index] = mark;
+      stack[top++] = index;
+    };
+    for (let i = 0; i < length; i++) push(core[i]!);
+    while (top > 0) {
+      const index = stack[--top]!;
+      if (index === MATCH) return true;
       const state = this.#states[index]!;
-      if (state.kind === 'split') open.push(...state.next);
-      else if (state.kind === 'assert' && holds(state.what, before, after)) open.push(state.next);
+      if (state.kind === 'set') this.#reached[this.#reachedCount++] = index;
+      else if (state.kind === 'split') for (const next of state.next) push(next);
+      else if (holds(state.what, before, after)) push(state.next);
     }
-    return seen;
+    return false;
+  }
+
+  /** The positions behind `unit`, from `#reached`, and the start: a match may begin anywhere. */
+  #advance(unit: number): Uint16Array {
+    const mark = ++this.#mark;
+    let count = 0;
+    this.#stack[count++] = this.#start;
+    this.#marks[this.#start] = mark;
+    for (let i = 0; i < this.#reachedCount; i++) {
+      const state = this.#states[this.#reached[i]!]!;
+      if (state.kind !== 'set' || this.#marks[state.next] === mark || !contains(state.set, unit)) continue;
+      this.#marks[state.next] = mark;
+      this.#stack[count++] = state.next;
+    }
+    return this.#stack.slice(0, count);
   }
 }
 

@@ -5,7 +5,16 @@ import type { Match } from '../core/match.ts';
 import type { FieldBag, Item, itemsOf, Logsource, Rule } from './ast.ts';
 import { type Access, accessOf, isAccess } from './audit-access.ts';
 import { Engine, KEYWORDS } from './engine.ts';
-import { type Collect, type CollectRecord, canonicalName, FIELDS, recordField, type Stream } from './fields.ts';
+import {
+  COMMON_RECORDS,
+  type Collect,
+  type CollectRecord,
+  canHaveField,
+  canonicalName,
+  FIELDS,
+  recordField,
+  type Stream,
+} from './fields.ts';
 import { explain } from './interpret.ts';
 import { appliesTo, feedOf } from './logsource.ts';
 import { mergeNeeds, type Needs } from './needs.ts';
@@ -72,8 +81,11 @@ class CompiledRuleset implements Ruleset {
 
 const matchOf = (engine: Engine, rule: Rule): Match => ({
   rule: rule.info,
-  conditions: explain(rule, field => engine.valuesOf(field ?? KEYWORDS)),
+  conditions: explain(rule, field => engine.valuesOf(field)),
 });
+
+/** The line that keywords are looked for in: what describes a process start is its command line. */
+const EVENT_LINE = 'process.command_line';
 
 /** Rules over whole events. */
 class EventEngine {
@@ -82,11 +94,8 @@ class EventEngine {
   #event: HostEvent | undefined;
 
   constructor(rules: readonly Rule[], stream: 'exec' | 'network') {
-    this.#engine = new Engine(rules);
-    // Keywords search the line that describes the event, which for a process start is its command line.
-    const table = FIELDS[stream];
-    const line = table.get('process.command_line')?.collect;
-    this.#collect = this.#engine.fieldNames.map(name => (name === KEYWORDS ? line : table.get(name)?.collect));
+    this.#engine = new Engine(rules, EVENT_LINE);
+    this.#collect = this.#engine.fieldNames.map(name => FIELDS[stream].get(name)?.collect);
   }
 
   evaluate(event: HostEvent): readonly Match[] {
@@ -113,11 +122,13 @@ class RecordEngines {
     this.isEmpty = rules.length === 0;
     this.#order = new Map(rules.map((rule, i) => [rule, i]));
     const typesOf = new Map(rules.map(rule => [rule, recordTypes(rule)]));
-    const types = new Set([...typesOf.values()].flatMap(named => (named === undefined ? [] : [...named])));
+    const types = new Set([...COMMON_RECORDS, ...[...typesOf.values()].flatMap(named => [...(named ?? [])])]);
     for (const type of types) {
-      this.#byType.set(type, new RecordEngine(rules.filter(rule => typesOf.get(rule)?.has(type) ?? true)));
+      const mine = rules.filter(rule => typesOf.get(rule)?.has(type) ?? true);
+      this.#byType.set(type, new RecordEngine(mine, name => canHaveField(type, name)));
     }
-    this.#other = new RecordEngine(rules.filter(rule => typesOf.get(rule) === undefined));
+    const untyped = rules.filter(rule => typesOf.get(rule) === undefined);
+    this.#other = new RecordEngine(untyped, () => true);
   }
 
   evaluate(event: HostEvent, records: readonly RecordView[]): readonly Match[] {
@@ -150,9 +161,9 @@ class RecordEngine {
   #event: HostEvent | undefined;
   #record: RecordView | undefined;
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly Rule[], canHave: (field: string) => boolean) {
     this.isEmpty = rules.length === 0;
-    this.#engine = new Engine(rules);
+    this.#engine = new Engine(rules, KEYWORDS, canHave);
     const keywords: CollectRecord = (record, _event, out) => {
       for (const [, value] of record.entries()) out.add(value);
     };
@@ -237,7 +248,7 @@ class FieldsEngine {
     this.#fields = fields;
     // As live: the text of a process start is its command line alone.
     const isExec = logsource.category === 'process_creation';
-    this.#keywordFields = isExec ? ['process.command_line'] : [...fields.keys()];
+    this.#keywordFields = isExec ? [EVENT_LINE] : [...fields.keys()];
     const { rules } = this.#engine;
     const matched = this.#engine.evaluate(this.#fill).map(rule => rules[rule]!);
     return matched.filter(rule => appliesTo(rule.logsource, logsource)).map(rule => matchOf(this.#engine, rule));

@@ -6,7 +6,7 @@ import type { ExecEvent, NetworkEvent, ProcessImage, RecordView } from '../../sr
 import type { Rule } from '../../src/rules/ast.ts';
 import { parseRules } from '../../src/rules/parse.ts';
 
-const SHARED = process.env['PUPPY_SHARED_DATA'] ?? resolve(import.meta.dir, '../../../shared/data');
+const SHARED = process.env.PUPPY_SHARED_DATA ?? resolve(import.meta.dir, '../../../shared/data');
 export const SIGMA = join(SHARED, 'sigma');
 export const RULES = join(SIGMA, 'rules');
 export const hasSigma = existsSync(SIGMA);

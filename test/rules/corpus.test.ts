@@ -1,0 +1,92 @@
+// SigmaHQ's Linux rules, where they lie beside the project: all load, each has its verdict, and those that are fed do fire.
+
+import { describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { loadRules } from '../../src/rules/load.ts';
+import { compileRuleset } from '../../src/rules/ruleset.ts';
+import { hasSigma, RULES, SIGMA } from './helpers.ts';
+import { connectFor, execFor, valuesFor, ways } from './satisfy.ts';
+
+/** Path and feed of each row: the first column has no comma, the feed is found by its words. */
+function feeds(): Map<string, string> {
+  const rows = readFileSync(join(SIGMA, 'rules-linux.csv'), 'utf8').trim().split('\n').slice(1);
+  return new Map(rows.map(row => [row.slice(0, row.indexOf(',')), row]));
+}
+
+describe.if(hasSigma)('the corpus', () => {
+  const loaded = hasSigma ? loadRules([RULES]) : loadRules([]);
+  const ruleset = compileRuleset(loaded.rules);
+  const feed = hasSigma ? feeds() : new Map<string, string>();
+  const rowOf = (file: string): string => feed.get(relative(RULES, file)) ?? '';
+  const rows = ruleset.verdicts.map((verdict, i) => ({
+    verdict,
+    rule: loaded.rules[i]!,
+    row: rowOf(verdict.rule.file),
+  }));
+
+  test('all 259 files load without an error', () => {
+    expect(loaded.problems.filter(problem => problem.severity === 'error')).toEqual([]);
+    expect([loaded.files, loaded.rules.length, loaded.rejected]).toEqual([259, 259, 0]);
+  });
+
+  test('no field of a fed logsource is unknown', () => {
+    expect(loaded.problems.filter(problem => problem.code === 'unknown-field')).toEqual([]);
+  });
+
+  test('verdicts are those of the table', () => {
+    const exec = rows.filter(({ row }) => row.includes(',yes:exec'));
+    expect(exec.length).toBe(142);
+    expect(exec.filter(({ verdict }) => verdict.stream !== 'exec' || !verdict.canFire)).toEqual([]);
+    const network = rows.filter(({ row }) => row.includes(',yes:connect'));
+    expect(network.map(({ verdict }) => verdict.stream)).toEqual(Array.from({ length: 5 }, () => 'network'));
+    const never = rows.filter(({ row }) => row.includes(',never (upstream bug)'));
+    expect(never.map(({ verdict }) => verdict.reason)).toEqual(
+      Array.from({ length: 2 }, () => 'Windows backslash in a Linux path'),
+    );
+    const audit = rows.filter(({ row }) => /,"?yes:audit/.test(row));
+    expect(audit.length).toBe(54);
+    expect(audit.filter(({ verdict }) => verdict.stream !== 'record' || !verdict.canFire)).toEqual([]);
+    const unfed = rows.filter(({ row }) => /,(?:no: log source|yes:file)/.test(row) || row === '');
+    expect(unfed.filter(({ verdict }) => verdict.canFire || verdict.stream !== undefined)).toEqual([]);
+    const keyword = rows.filter(({ row }) => row.includes(',part: keyword'));
+    expect(keyword.length).toBe(16);
+    expect(keyword.filter(({ verdict }) => verdict.stream !== 'exec' || !verdict.canFire)).toEqual([]);
+    expect(exec.length + network.length + never.length + audit.length + unfed.length + keyword.length).toBe(259);
+  });
+
+  test('three of the five rules over connections wait for names', () => {
+    const waiting = rows.filter(({ verdict }) => verdict.stream === 'network' && !verdict.canFire);
+    expect(waiting.length).toBe(3);
+    for (const { verdict } of waiting) expect(verdict.reason).toContain('destination names come from DNS answers');
+  });
+
+  const firing = rows.filter(({ row }) => /,(?:yes:exec|yes:connect|part: keyword)/.test(row));
+  for (const { rule, verdict } of firing) {
+    test(`fires: ${rule.info.title}`, () => {
+      let tried = 0;
+      for (const items of ways(rule)) {
+        for (let pick = 0; pick < 8; pick++) {
+          const values = valuesFor(items, pick);
+          const event = verdict.stream === 'network' ? connectFor(values) : execFor(values);
+          const match = ruleset.evaluate(event).find(found => found.rule === rule.info);
+          if (match !== undefined) {
+            expect(match.conditions.length).toBeGreaterThan(0);
+            return;
+          }
+        }
+        if (++tried > 400) break;
+      }
+      throw new Error(`no event found that ${rule.info.title} matches`);
+    });
+  }
+
+  test('what all rules need of the kernel', () => {
+    expect(ruleset.needs).toMatchObject({ exec: true, connect: true, execFailed: false });
+    expect(ruleset.needs.syscalls).toEqual(['memfd_create', 'mknod', 'personality', 'socket', 'sysinfo', 'syslog']);
+    expect(ruleset.needs.recordTypes).toEqual(['ADD_USER', 'SERVICE_STOP', 'TTY', 'USER_TTY']);
+    expect(ruleset.needs.keys).toEqual(['network_connect_4', 'susp_activity']);
+    expect(ruleset.needs.files).toContainEqual({ path: '/etc/ld.so.preload', access: 'write' });
+    expect(ruleset.needs.files).toContainEqual({ path: '/etc/lsb-release', access: 'read' });
+  });
+});
