@@ -5,7 +5,6 @@
 namespace puppy {
 namespace {
 
-constexpr uint16_t kFirstEvent = 1300;  // AUDIT_SYSCALL
 constexpr uint16_t kFirstDaemon = 1200;
 constexpr uint16_t kLastDaemon = 1299;
 constexpr uint16_t kExecve = 1309;
@@ -74,12 +73,35 @@ struct Assembler::Event {
   std::string data;
   // EXECVE, joined.
   int64_t argc = -1;
-  int64_t nextArg = 0;   // the argument that must come next
-  int64_t nextPart = 0;  // the part of a long argument that must come next
-  int64_t partsOf = -1;  // the long argument that is being joined
+  int64_t nextArg = 0;               // the argument that must come next
+  int64_t nextPart = 0;              // the part of a long argument that must come next
+  int64_t partsOf = -1;              // the long argument that is being joined
+  uint64_t partsTextBytes = 0;       // what came of it, as text
+  uint64_t partsAnnouncedBytes = 0;  // its `a0_len`
   int64_t argsStored = 0;
   bool argStopped = false;  // nothing more is stored: cut or gap
   std::string argv;
+
+  void endArgument() {
+    argv.push_back('\0');
+    argsStored++;
+  }
+  // Something is missing before what comes next. What is stored stays a true prefix, an argument that was begun included.
+  void stopAtGap() {
+    flags |= kArgvGap;
+    if (!argStopped && partsOf >= 0 && nextPart > 0) endArgument();
+    argStopped = true;
+  }
+  void endParts() {
+    if (partsOf < 0) return;
+    if (partsTextBytes < partsAnnouncedBytes) {
+      stopAtGap();
+    } else if (!argStopped) {
+      endArgument();
+    }
+    nextArg = partsOf + 1;
+    partsOf = -1;
+  }
 
   void reset() {
     flags = records = 0;
@@ -158,10 +180,15 @@ void Assembler::push(uint16_t type, const char* payload, size_t size, int64_t no
     stats_.malformed++;
     return;
   }
-  // auditd numbers its own records (AUDIT_FIRST_DAEMON …) itself.
-  if (type < kFirstDaemon || type > kLastDaemon) serials_.see(stamp.serial, stamp.ms);
   if (options_.timeoutByStamp) {
-    while (oldest_ != nullptr && oldest_->stampMs + kStampTimeoutMs < stamp.ms && stats_.records - oldest_->lastRecord > kReorderRecords) {
+    // A log's clock is its latest stamp: a syscall that blocked carries the time of its start.
+    if (stamp.ms > logClockMs_) logClockMs_ = stamp.ms;
+    nowMs = logClockMs_;
+  }
+  // auditd numbers its own records (AUDIT_FIRST_DAEMON …) itself.
+  if (type < kFirstDaemon || type > kLastDaemon) serials_.see(stamp.serial, nowMs);
+  if (options_.timeoutByStamp) {
+    while (oldest_ != nullptr && oldest_->firstSeenMs + kStampTimeoutMs < nowMs && stats_.records - oldest_->lastRecord > kReorderRecords) {
       stats_.timedOut++;
       close(oldest_, kEndTimeout);
     }
@@ -342,15 +369,6 @@ void Assembler::splitFields(Event* e, const char* base, size_t from, size_t to, 
 // true: it stops at the first gap and at the bound.
 void Assembler::addExecve(Event* e, const char* p, size_t n) {
   size_t i = 0;
-  const auto endPart = [&] {
-    if (e->partsOf < 0) return;
-    if (!e->argStopped) {
-      e->argv.push_back('\0');
-      e->argsStored++;
-    }
-    e->partsOf = -1;
-    e->nextArg++;
-  };
   while (i < n) {
     while (i < n && p[i] == ' ') i++;
     if (n - i > 5 && memcmp(p + i, "argc=", 5) == 0) {
@@ -369,15 +387,13 @@ void Assembler::addExecve(Event* e, const char* p, size_t n) {
     }
     const auto wanted = static_cast<int64_t>(arg);
     if (n - at >= 5 && memcmp(p + at, "_len=", 5) == 0) {
-      endPart();
-      if (wanted != e->nextArg) {
-        e->flags |= kArgvGap;
-        e->argStopped = true;
-        e->nextArg = wanted;
-      }
-      e->partsOf = wanted;
+      e->endParts();
+      if (wanted != e->nextArg) e->stopAtGap();
+      e->nextArg = e->partsOf = wanted;
       e->nextPart = 0;
+      e->partsTextBytes = e->partsAnnouncedBytes = 0;
       i = at + 5;
+      digits(p, n, &i, INT32_MAX, &e->partsAnnouncedBytes);
       while (i < n && p[i] != ' ') i++;
       continue;
     }
@@ -391,21 +407,19 @@ void Assembler::addExecve(Event* e, const char* p, size_t n) {
       }
       at++;
       part = true;
-      if (e->partsOf != wanted || e->nextPart != static_cast<int64_t>(number)) {
-        if (e->partsOf != wanted) endPart();
-        e->flags |= kArgvGap;
-        e->argStopped = true;
-        e->partsOf = wanted;
-        e->nextArg = wanted;
+      if (e->partsOf != wanted) {
+        e->endParts();
+        e->stopAtGap();
+        e->partsTextBytes = e->partsAnnouncedBytes = 0;
+      } else if (e->nextPart != static_cast<int64_t>(number)) {
+        e->stopAtGap();
       }
+      e->nextArg = e->partsOf = wanted;
       e->nextPart = static_cast<int64_t>(number) + 1;
     } else {
-      endPart();
-      if (wanted != e->nextArg) {
-        e->flags |= kArgvGap;
-        e->argStopped = true;
-        e->nextArg = wanted;
-      }
+      e->endParts();
+      if (wanted != e->nextArg) e->stopAtGap();
+      e->nextArg = wanted;
     }
     if (at >= n || p[at] != '=') {
       while (i < n && p[i] != ' ') i++;
@@ -417,6 +431,7 @@ void Assembler::addExecve(Event* e, const char* p, size_t n) {
     size_t end = at;
     while (end < n && (quoted ? p[end] != '"' : p[end] != ' ')) end++;
     i = quoted && end < n ? end + 1 : end;
+    if (part) e->partsTextBytes += end - at;
     if (!e->argStopped) {
       const size_t room = options_.argvMaxBytes > e->argv.size() ? options_.argvMaxBytes - e->argv.size() : 0;
       const size_t bytes = quoted ? end - at : (end - at) / 2;
@@ -436,13 +451,9 @@ void Assembler::addExecve(Event* e, const char* p, size_t n) {
       if (take < bytes || bytes + 1 > room) {
         e->flags |= kArgvTruncated;
         e->argStopped = true;
-        if (room > 0) {
-          e->argv.push_back('\0');
-          e->argsStored++;
-        }
+        if (room > 0) e->endArgument();
       } else if (!part) {
-        e->argv.push_back('\0');
-        e->argsStored++;
+        e->endArgument();
       }
     }
     if (!part) e->nextArg++;
@@ -451,13 +462,7 @@ void Assembler::addExecve(Event* e, const char* p, size_t n) {
 
 void Assembler::emit(Event* e) {
   if (e->argc >= 0 || e->partsOf >= 0 || e->nextArg > 0) {
-    if (e->partsOf >= 0 && !e->argStopped) {
-      e->argv.push_back('\0');
-      e->argsStored++;
-      e->nextArg++;
-    } else if (e->partsOf >= 0) {
-      e->nextArg++;
-    }
+    e->endParts();
     if (e->argc < 0 || e->nextArg < e->argc) e->flags |= kArgvGap;
     if (textFlags(e->argv.data(), e->argv.size()) & kPlain) e->flags |= kArgvPlain;
   }

@@ -79,12 +79,13 @@ class Assembler {
   Assembler(const Assembler&) = delete;
   Assembler& operator=(const Assembler&) = delete;
 
-  // One record as the kernel sends it: `audit(sec.ms:serial): text`. `nowMs` is a monotonic time, for `expire`.
+  // One record as the kernel sends it: `audit(sec.ms:serial): text`. `nowMs` is a monotonic time, for `expire` and serial gaps
+  // (unused with timeoutByStamp).
   void push(uint16_t type, const char* payload, size_t size, int64_t nowMs);
   // Ends events whose first record came before `beforeMs` (monotonic). Only when the input is drained.
   void expire(int64_t beforeMs);
-  // Tells the serial window the time while no records come (wall clock, milliseconds).
-  void tick(int64_t wallMs) { serials_.tick(wallMs); }
+  // Tells the serial window the time (monotonic) while no records come.
+  void tick(int64_t nowMs) { serials_.tick(nowMs); }
   // The input ended: gives out every pending event, judges every gap.
   void finish();
 
@@ -121,6 +122,7 @@ class Assembler {
   AssemblerOptions options_;
   BatchRing ring_;
   SerialWindow serials_;
+  int64_t logClockMs_ = 0;
   std::vector<Event*> slots_;
   std::vector<Event*> free_;
   Event* oldest_ = nullptr;

@@ -23,6 +23,9 @@ constexpr size_t kMessageBytes = 9216;
 constexpr unsigned kMessages = 64;
 constexpr int64_t kPendingTimeoutMs = 2000;
 constexpr int kTickMs = 1000;
+// How long one drain may go on while the kernel fills the socket as fast as we empty it; then the reader looks up.
+constexpr int64_t kDrainMs = 200;
+constexpr int64_t kStopDrainMs = 1000;
 // With less than this the socket can't hold what comes while we coalesce.
 constexpr int kCoalesceMinBufferBytes = 8 << 20;
 
@@ -108,7 +111,7 @@ int AuditReader::registerPid(uint32_t pid) {
     if (left <= 0) return -ETIMEDOUT;
     pollfd p = {fd_, POLLIN, 0};
     if (poll(&p, 1, static_cast<int>(left)) < 0 && errno != EINTR) return -errno;
-    drain();  // records may come before the acknowledgement
+    if (drain(end) == Drained::kBroken) return -counters_.error;  // records may come before the acknowledgement
   }
   return ackError_;
 }
@@ -118,7 +121,7 @@ int AuditReader::start(ReaderThread::Wake wake, void* context) { return thread_.
 void AuditReader::stop() {
   thread_.stop();
   if (fd_ < 0) return;
-  drain();
+  drain(nowMs(CLOCK_MONOTONIC) + kStopDrainMs);
   close(fd_);
   fd_ = -1;
   assembler_.finish();
@@ -141,23 +144,32 @@ void AuditReader::body(void* self) { static_cast<AuditReader*>(self)->loop(); }
 void AuditReader::loop() {
   publish();
   pollfd fds[2] = {{fd_, POLLIN, 0}, {thread_.stopFd(), POLLIN, 0}};
+  bool more = false;
   while (!thread_.stopping()) {
-    const int ready = poll(fds, 2, kTickMs);
+    const int ready = poll(fds, 2, more ? 0 : kTickMs);
     if (thread_.stopping()) break;
     if (ready < 0 && errno != EINTR) {
       counters_.error = errno;
       break;
     }
+    if (ready > 0 && (fds[0].revents & (POLLHUP | POLLNVAL)) != 0) {
+      counters_.error = EPIPE;  // never on netlink
+      break;
+    }
     if (ready > 0 && (fds[0].revents & (POLLIN | POLLERR)) != 0) {
-      if (options_.coalesceMs > 0) {
+      if (options_.coalesceMs > 0 && !more) {
         pollfd stop = {thread_.stopFd(), POLLIN, 0};
         poll(&stop, 1, options_.coalesceMs);
       }
-      if (!drain()) break;
+      const Drained drained = drain(nowMs(CLOCK_MONOTONIC) + kDrainMs);
+      if (drained == Drained::kBroken) break;
+      more = drained == Drained::kMore;
+    } else {
+      more = false;
     }
-    // Here the socket is drained: what is still incomplete after the time-out will not be completed.
-    assembler_.expire(nowMs(CLOCK_MONOTONIC) - kPendingTimeoutMs);
-    if (ready == 0) assembler_.tick(nowMs(CLOCK_REALTIME));
+    // Where the socket is drained, what is still incomplete after the time-out will not be completed.
+    if (!more) assembler_.expire(nowMs(CLOCK_MONOTONIC) - kPendingTimeoutMs);
+    if (ready == 0) assembler_.tick(nowMs(CLOCK_MONOTONIC));
     publish();
     if (assembler_.ring().bytes() > 0) thread_.wake();
   }
@@ -165,8 +177,8 @@ void AuditReader::loop() {
   thread_.wake();
 }
 
-// Reads until the socket is empty. False when the socket is broken.
-bool AuditReader::drain() {
+// Reads until the socket is empty, broken, or the time is over.
+AuditReader::Drained AuditReader::drain(int64_t deadlineMs) {
   mmsghdr messages[kMessages];
   iovec vectors[kMessages];
   sockaddr_nl senders[kMessages];
@@ -182,23 +194,24 @@ bool AuditReader::drain() {
     const int n = recvmmsg(fd_, messages, kMessages, MSG_DONTWAIT, nullptr);
     if (n < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN) return true;
+      if (errno == EAGAIN) return Drained::kEmpty;
       if (errno == ENOBUFS) {
         counters_.overruns++;
         continue;
       }
       counters_.error = errno;
-      return false;
+      return Drained::kBroken;
     }
-    if (n == 0) return true;
+    if (n == 0) return Drained::kEmpty;
     counters_.receives++;
     for (unsigned i = 0; i < static_cast<unsigned>(n); i++) {
       const bool fromKernel = messages[i].msg_hdr.msg_namelen < sizeof(sockaddr_nl) ? true : senders[i].nl_pid == 0;
       accept(static_cast<uint8_t*>(vectors[i].iov_base), messages[i].msg_len, fromKernel, (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
     }
-    if (static_cast<unsigned>(n) < kMessages) return true;
+    if (static_cast<unsigned>(n) < kMessages) return Drained::kEmpty;
     publish();
     if (assembler_.ring().bytes() > 0) thread_.wake();
+    if (nowMs(CLOCK_MONOTONIC) >= deadlineMs) return Drained::kMore;
   }
 }
 
@@ -255,13 +268,16 @@ int auditRequest(uint16_t type, uint16_t flags, const uint8_t* payload, size_t n
       result = -ETIMEDOUT;
       break;
     }
-    const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    sockaddr_nl sender;
+    memset(&sender, 0, sizeof sender);
+    socklen_t senderSize = sizeof sender;
+    const ssize_t got = recvfrom(fd, buffer.data(), buffer.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&sender), &senderSize);
     if (got < 0) {
       if (errno == EINTR || errno == EAGAIN) continue;
       result = -errno;
       break;
     }
-    if (static_cast<size_t>(got) < NLMSG_HDRLEN) continue;
+    if (static_cast<size_t>(got) < NLMSG_HDRLEN || sender.nl_pid != 0) continue;
     nlmsghdr h;
     memcpy(&h, buffer.data(), sizeof h);
     const uint8_t* body = buffer.data() + NLMSG_HDRLEN;

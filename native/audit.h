@@ -53,7 +53,8 @@ class AuditReader {
  private:
   static void body(void* self);
   void loop();
-  bool drain();
+  enum class Drained { kEmpty, kMore, kBroken };
+  Drained drain(int64_t deadlineMs);
   void accept(const uint8_t* p, size_t n, bool fromKernel, bool truncated);
   void publish();
 

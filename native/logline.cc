@@ -9,7 +9,7 @@ void LogFeeder::feed(const char* p, size_t n) {
   while (n > 0) {
     const auto* newline = static_cast<const char*>(memchr(p, '\n', n));
     const size_t piece = newline != nullptr ? static_cast<size_t>(newline - p) : n;
-    if (rest_.empty() && !skipping_ && newline != nullptr) {
+    if (rest_.empty() && !skipping_ && newline != nullptr && piece <= kMaxLine) {
       line(p, piece);
     } else if (skipping_) {
       // the rest of a line that was too long

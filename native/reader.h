@@ -27,6 +27,7 @@ class ReaderThread {
   // 0 or a negative errno. `wake` is called on the reader's thread, at most once until `woken`.
   int start(Body body, void* self, Wake wake, void* context) {
     if (stopFd_ < 0) return -EMFILE;
+    if (running_) return -EBUSY;
     wake_ = wake;
     context_ = context;
     const int r = pthread_create(&thread_, nullptr, &ReaderThread::run, this_(body, self));
@@ -44,8 +45,9 @@ class ReaderThread {
 
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
   int stopFd() const { return stopFd_; }
+  // Before `start` there is nobody to wake: what was read until then is told by the thread's first wake.
   void wake() {
-    if (!wakePending_.exchange(true) && wake_ != nullptr) wake_(context_);
+    if (wake_ != nullptr && !wakePending_.exchange(true)) wake_(context_);
   }
   // The consumer calls this before it takes, so that what comes meanwhile wakes it again.
   void woken() { wakePending_.store(false); }

@@ -1,4 +1,5 @@
-// Which audit serials were seen: gaps are events that were lost in a socket, exactly. Pure arithmetic; time is given.
+// Which audit serials were seen: gaps are events that were lost in a socket, exactly. Pure arithmetic; time is given, and never goes
+// back: of arrival, or a log's latest stamp.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +9,18 @@ namespace puppy {
 
 class SerialWindow {
  public:
-  // Records that `serial` was seen at event time `ms`. Serials wrap at 2^32 and restart at boot.
+  // Records that `serial` was seen at `ms`. Serials wrap at 2^32 and restart at boot.
   void see(uint32_t serial, int64_t ms) {
     if (!started_) {
       first_ = serial;
       restart(serial);
     }
+    // A boot inside a log: serials well below the highest, and time has passed since. (The kernel's own disorder is a few serials.)
+    if (static_cast<int32_t>(highest_ - serial) > kDisorder && ms > latestMs_ + kSlackMs) {
+      judgeAll();
+      restart(serial);
+    }
+    latestMs_ = ms;
     const int64_t ahead = static_cast<int32_t>(serial - base_);
     if (ahead < 0) {
       if (-ahead <= kBits) {
@@ -21,7 +28,7 @@ class SerialWindow {
         return;
       }
       judgeAll();
-      restart(serial);  // a reboot inside a log
+      restart(serial);
     } else if (ahead >= kBits) {
       if (ahead > kMaxGap) {
         judgeAll();
@@ -38,7 +45,6 @@ class SerialWindow {
   // Judges what is older than the slack: a serial below one seen that long ago will not come any more.
   void tick(int64_t ms) {
     if (!started_) return;
-    if (ms < checkpointMs_) checkpointMs_ = ms;  // the clock went back
     if (ms - checkpointMs_ < kSlackMs) return;
     judgeUpTo(checkpointSerial_);
     checkpointMs_ = ms;
@@ -59,6 +65,7 @@ class SerialWindow {
   static constexpr int64_t kBits = 1 << 17;
   static constexpr int64_t kMaxGap = 1 << 26;
   static constexpr int64_t kSlackMs = 2000;
+  static constexpr int32_t kDisorder = 64;
 
   void restart(uint32_t serial) {
     memset(bits_, 0, sizeof bits_);
@@ -93,6 +100,7 @@ class SerialWindow {
   uint32_t first_ = 0;
   uint32_t base_ = 0;
   uint32_t highest_ = 0;
+  int64_t latestMs_ = INT64_MIN / 2;
   int64_t checkpointMs_ = 0;
   uint32_t checkpointSerial_ = 0;
   uint64_t missing_ = 0;
