@@ -100,6 +100,12 @@ export class CredentialStore {
     }
   }
 
+  /** Sessions are numbered from 1 again after a boot. */
+  forgetSessions(): void {
+    this.#sessions.clear();
+    this.#logins.clear();
+  }
+
   user(uid: number): Identity {
     let found = this.#users.get(uid);
     if (found === undefined) {

@@ -58,7 +58,8 @@ export function withTask(image: ProcessImage, task: TaskFacts, store: Credential
   // Only a SYSCALL record has them all; others (a user-space message, an io_uring worker's) tell a part, and their absence says nothing.
   const whole = task.euid !== undefined;
   const credentials = whole ? store.credentials(task) : image.credentials;
-  const login = whole ? store.login(task.auid, task.session) : image.login;
+  const toldLogin = whole || task.auid !== undefined || task.session !== undefined;
+  const login = toldLogin ? store.login(task.auid, task.session) : image.login;
   const tty = whole ? task.tty : image.tty;
   const comm = whole && task.comm !== undefined ? task.comm : image.comm;
   if (credentials === image.credentials && login === image.login && tty === image.tty && comm === image.comm)

@@ -217,6 +217,7 @@ export class ProcessTable {
   #clear(): void {
     this.#store.clear();
     this.#sweeper.reset();
+    this.credentials.forgetSessions();
     this.#clock.restart();
   }
 

@@ -124,6 +124,15 @@ describe('each kind', () => {
       terminal: 'ssh',
       address: '192.0.2.9',
     });
+    // The sender's own login is known from its message on.
+    expect(login.process?.image.login?.auid?.id).toBe(1000);
+    // Another boot numbers its sessions anew.
+    enrich(audit('host_booted', T + 10), table);
+    const after = enrich(
+      exec(T + 11, 61, 60, '/bin/bash', { task: task(61, 60, '/bin/bash', { auid: 0, session: 7 }) }),
+      table,
+    );
+    expect(after.process?.image.login).toEqual({ auid: { id: 0 }, session: 7 });
   });
 
   test('changed ids of a process are those of its later events, not of the earlier', () => {

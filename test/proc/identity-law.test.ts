@@ -244,7 +244,7 @@ test('never mixes two processes, with /proc', () => {
     fc.property(fc.array(step, { minLength: 20, maxLength: 200 }), steps => {
       parents += run(steps, world => world.host.facts());
     }),
-    { numRuns: 400 },
+    { numRuns: 600 },
   );
   expect(parents).toBeGreaterThan(1_000);
 });
@@ -254,6 +254,6 @@ test('never mixes two processes, without (a bare log)', () => {
     fc.property(fc.array(step, { minLength: 20, maxLength: 200 }), steps => {
       run(steps, () => noFacts);
     }),
-    { numRuns: 200 },
+    { numRuns: 400 },
   );
 });

@@ -88,6 +88,17 @@ describe('readProcess', () => {
     expect(facts).toMatchObject({ comm: ') R 1 (', ppid: process.pid, args: [program, '60'] });
   });
 
+  test('a name that looks like a line of status', async () => {
+    const program = path.join(dir, 'a\nUid:\t7\t7');
+    copyFileSync('/bin/sleep', program);
+    const child = spawn([program, '60']);
+    const facts = await until(
+      () => procfs.readProcess(child.pid),
+      f => f.exe === program,
+    );
+    expect(facts).toMatchObject({ comm: 'a\nUid:\t7\t7', uid: process.getuid?.() });
+  });
+
   test('a deleted executable', async () => {
     const program = path.join(dir, 'gone');
     copyFileSync('/bin/sleep', program);

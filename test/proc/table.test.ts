@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { ExecObservation, TaskFacts } from '../../src/core/observation.ts';
 import { noFacts } from '../../src/proc/facts.ts';
+import { liveFacts } from '../../src/proc/live-facts.ts';
 import { ProcessTable } from '../../src/proc/table.ts';
 import { BOOT_ID, BOOT_MS, exec, FakeHost, nextStamp, task } from './host-model.ts';
 
@@ -39,6 +40,22 @@ describe('seeding', () => {
     expect(found?.image.foreignRoot).toBeUndefined();
     expect(table.find(20, T)?.image.foreignRoot).toBe(true);
     expect(table.counters.entries).toBe(4);
+  });
+
+  test("this machine's own processes", () => {
+    const table = new ProcessTable(liveFacts());
+    const nowMs = Date.now();
+    table.seed(nowMs);
+    const self = table.find(process.pid, nowMs);
+    expect(self?.image).toMatchObject({ executable: process.execPath, cwd: process.cwd(), origin: 'proc' });
+    expect(self?.parentPid).toBe(process.ppid);
+    expect(self?.ancestors[0]?.pid).toBe(process.ppid);
+    // Started a while ago, and not in the future: the boot time is right to a second.
+    expect(self?.image.startMs).toBeLessThanOrEqual(nowMs + 20);
+    expect(Math.abs((self?.image.startMs ?? 0) - (nowMs - process.uptime() * 1000))).toBeLessThan(5_000);
+    const child = table.exec(exec(Date.now(), 4_000_000, process.pid, '/bin/true'));
+    expect(child.ancestors[0]).toBe(self?.image);
+    expect(table.warnings).toEqual([]);
   });
 
   test('a loop of parents ends', () => {
@@ -171,6 +188,24 @@ describe('pid reuse', () => {
     host.nowMs = T + 900_000;
     const third = table.exec(exec(T + 900_000, 60, 1, '/bin/ls'));
     expect(third.image.entitySeed).not.toBe(second.image.entitySeed);
+  });
+
+  test('as the one that executes, right after a sign of life of its long-lived predecessor', () => {
+    const { host, table, first } = setUp();
+    host.nowMs = T + 600_000;
+    expect(actor(table, task(60, 1, '/bin/old'), T + 600_000)).toBe(first);
+    host.start({ pid: 60, ppid: 1, startTicks: host.ticksAt(T + 600_300) });
+    const second = table.exec(exec(T + 600_300, 60, 1, '/bin/ls'));
+    expect(second.image.entitySeed).not.toBe(first.image.entitySeed);
+  });
+
+  test('an exec of what may be the same old process does not make it a young one', () => {
+    const table = new ProcessTable(noFacts);
+    actor(table, task(60, 1, '/bin/old'), T);
+    table.exec(exec(T + 4_000, 60, 1, '/bin/old'));
+    // Another process by now, after the first one's exec and end.
+    actor(table, task(60, 1, '/bin/old'), T + 5_500);
+    expect(table.warnings).toEqual(['process_unverified']);
   });
 
   test('after an exit the pid is free, and late events still find who it was', () => {
