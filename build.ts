@@ -2,7 +2,16 @@
 //   bun run build.ts [--target linux-x64|linux-arm64] [--addon-only] [--outfile FILE]
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -69,16 +78,27 @@ function buildAddon(): string {
   if (cross && Bun.which(`${spec!.prefix}g++`) === null)
     fail(`${spec!.prefix}g++ not found: apt-get install ${spec!.package}`);
   const tools = cross ? { CC: `${spec!.prefix}gcc`, CXX: `${spec!.prefix}g++`, AR: `${spec!.prefix}ar` } : {};
+  const addon = join(root, `build/puppy-addon-${target}.bin`);
+  if (isCurrent(addon)) return addon;
   const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
   // By bun, because this node-gyp asks for a newer node than the distributions have.
   run(process.execPath, [gyp, 'rebuild', '--directory', 'native', `--arch=${spec!.gypArch}`, ...nodeDir()], tools);
-  const addon = join(root, `build/puppy-addon-${target}.bin`);
   mkdirSync(dirname(addon), { recursive: true });
-  copyFileSync(join(root, 'native/build/Release/puppy.node'), addon);
-  run(cross ? `${spec!.prefix}strip` : 'strip', ['--strip-unneeded', addon]);
-  checkAddon(addon, cross ? `${spec!.prefix}objdump` : 'objdump');
-  if (!cross) copyFileSync(addon, join(root, 'build/puppy-addon.bin'));
+  const fresh = `${addon}.new`;
+  copyFileSync(join(root, 'native/build/Release/puppy.node'), fresh);
+  run(cross ? `${spec!.prefix}strip` : 'strip', ['--strip-unneeded', fresh]);
+  checkAddon(fresh, cross ? `${spec!.prefix}objdump` : 'objdump');
+  if (!cross) copyFileSync(fresh, join(root, 'build/puppy-addon.bin'));
+  renameSync(fresh, addon);
   return addon;
+}
+
+/** Nothing that the addon is made of is newer than it. */
+function isCurrent(addon: string): boolean {
+  if (!existsSync(addon) || !existsSync(join(root, 'build/puppy-addon.bin'))) return false;
+  const made = statSync(addon).mtimeMs;
+  const sources = [...new Bun.Glob('native/*.{cc,h,gyp}').scanSync({ cwd: root }), 'package-lock.json', 'build.ts'];
+  return sources.every(file => statSync(join(root, file)).mtimeMs < made);
 }
 
 /** The addon may need glibc alone, and an old one. */
@@ -109,7 +129,19 @@ function crossRuntime(): string | undefined {
   return executable;
 }
 
+/** The pack inside the program: rules.d as one file. */
+function buildRules(): void {
+  const files = [...new Bun.Glob('**/*.{yml,yaml}').scanSync({ cwd: join(root, 'rules.d') })].sort();
+  const texts = files.map(file => ({
+    file: `builtin:${file}`,
+    text: readFileSync(join(root, 'rules.d', file), 'utf8'),
+  }));
+  const path = join(root, 'build/builtin-rules.bin');
+  writeFileSync(path, JSON.stringify(texts));
+}
+
 const addon = buildAddon();
+buildRules();
 if (!values['addon-only']) {
   const outfile = values.outfile ?? join(root, target === host ? 'puppy-hids' : `puppy-hids-${target}`);
   const executablePath = crossRuntime();

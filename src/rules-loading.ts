@@ -1,12 +1,13 @@
 // Which rules a run has: from --rules, else the system's folder, else the pack inside the program (edge: files).
 
-import { existsSync } from 'node:fs';
-import { loadRules } from './rules/load.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import builtinPath from '../build/builtin-rules.bin' with { type: 'file' };
+import { type LoadedRules, loadRules, type RuleText } from './rules/load.ts';
 import type { Problem } from './rules/problem.ts';
 import { compileRuleset, type Ruleset } from './rules/ruleset.ts';
 
 const SYSTEM_RULES = '/etc/puppy-hids/rules.d';
-export const BUILTIN = 'builtin';
+const BUILTIN = 'builtin';
 
 export interface LoadedRuleset {
   readonly ruleset: Ruleset;
@@ -21,9 +22,18 @@ export function rulePaths(paths: readonly string[]): readonly string[] {
   return [existsSync(SYSTEM_RULES) ? SYSTEM_RULES : BUILTIN];
 }
 
+/** Loads files and folders, and for the word `builtin` the pack inside the program (build.ts puts rules.d there). */
+export function loadRulesFrom(paths: readonly string[]): LoadedRules {
+  const texts = paths.includes(BUILTIN) ? (JSON.parse(readFileSync(builtinPath, 'utf8')) as RuleText[]) : [];
+  return loadRules(
+    paths.filter(path => path !== BUILTIN),
+    texts,
+  );
+}
+
 export function loadRuleset(paths: readonly string[]): LoadedRuleset {
   const wanted = rulePaths(paths);
-  const loaded = loadRules(wanted);
+  const loaded = loadRulesFrom(wanted);
   return { ruleset: compileRuleset(loaded.rules), problems: loaded.problems, rejected: loaded.rejected, paths: wanted };
 }
 

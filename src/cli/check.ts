@@ -1,10 +1,10 @@
 // `check`: validates rules, lints them, runs their tests. The command's body; what it writes to and how records become events is
 // given by the caller.
 
-import { loadRules } from '../rules/load.ts';
 import { formatProblem, type Problem } from '../rules/problem.ts';
 import { compileRuleset } from '../rules/ruleset.ts';
 import { type AuditEvents, runRuleTests, type TestFailure } from '../rules/tests.ts';
+import { loadRulesFrom } from '../rules-loading.ts';
 
 export interface CheckOptions {
   /** Files and directories. */
@@ -19,7 +19,7 @@ export interface CheckOptions {
 
 /** Gives the exit code: 0; 1 when a test failed, or with `strict` anything was warned about; 2 when rules are wrong. */
 export function check(options: CheckOptions): number {
-  const loaded = loadRules(options.paths);
+  const loaded = loadRulesFrom(options.paths);
   const ruleset = compileRuleset(loaded.rules);
   const tests = runRuleTests(ruleset, options.auditEvents);
   const failures = tests.failures.map(failure => ({

@@ -1,5 +1,6 @@
 // The program: finds the command and runs it.
 
+import { writeSync } from 'node:fs';
 import { printable } from '../log.ts';
 import { nearestWord } from '../rules/problem.ts';
 import { UsageError } from './args.ts';
@@ -46,14 +47,40 @@ function help(topics: readonly string[], io: Io): number {
   return 0;
 }
 
+/** What a stalled reader of our log may make us hold. */
+const ERR_MAX_BYTES = 256 * 1024;
+
+/** All of the text, also into a pipe that is read slowly; a reader that went away is no failure of a command that prints. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw error;
+      Bun.sleepSync(5);
+    }
+  }
+}
+
 const io: Io = {
   env: process.env,
-  out: text => void process.stdout.write(text),
-  err: text => void process.stderr.write(text),
+  out: text => writeAll(1, text),
+  err: text => {
+    if (process.stderr.writableLength < ERR_MAX_BYTES) process.stderr.write(text);
+  },
   errIsTerminal: process.stderr.isTTY === true,
 };
 // Who reads our log may go away; that is no reason to end.
 process.stderr.on('error', () => undefined);
+
+/** What is still on its way to stderr, for a bounded time. */
+async function drainErr(): Promise<void> {
+  const end = performance.now() + 1_000;
+  while (process.stderr.writableLength > 0 && performance.now() < end) await Bun.sleep(5);
+}
 
 try {
   process.exitCode = await main(process.argv.slice(2), io);
@@ -66,4 +93,5 @@ try {
     process.exitCode = 1;
   }
 }
+await drainErr();
 process.exit();

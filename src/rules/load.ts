@@ -26,15 +26,24 @@ const DEPTH_MAX = 32;
 const RULE_FILE = /\.ya?ml$/i;
 const LISTS_FOLDER = 'lists';
 
-export function loadRules(paths: readonly string[]): LoadedRules {
+/** A file that isn't on the disk: of the pack inside the program. */
+export interface RuleText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Rules of the files below `paths`, then of `texts`. */
+export function loadRules(paths: readonly string[], texts: readonly RuleText[] = []): LoadedRules {
   const finder = new Finder();
   for (const path of paths) finder.addRoot(path);
   const problems: Problem[] = [...finder.problems];
   const parsed: ParsedRule[] = [];
   let rejected = 0;
   let files = 0;
-  for (const file of finder.files) {
-    const text = readRuleFile(file);
+  const inside = new Map(texts.map(({ file, text }) => [file, text]));
+  const all = [...finder.files, ...inside.keys()];
+  for (const file of all) {
+    const text = inside.get(file) ?? readRuleFile(file);
     if (typeof text !== 'string') {
       problems.push(text);
       rejected++;
@@ -52,7 +61,7 @@ export function loadRules(paths: readonly string[]): LoadedRules {
   const sources = new Map(unique.rules.map(({ rule, source }) => [rule, source]));
   return {
     rules: unique.rules.map(({ rule }) => rule),
-    problems: sorted(problems, finder.files),
+    problems: sorted(problems, all),
     files,
     rejected,
     placeOf: (rule, offset) => sources.get(rule)!.position(offset),
