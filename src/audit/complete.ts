@@ -68,8 +68,11 @@ export function incompleteReasons(
     else if (type === TYPE.execve) hasExecve = true;
     else if (type === TYPE.sockaddr) hasAddress = true;
     else if (type === TYPE.syscall || type === TYPE.uringop) {
-      if (syscall < 0) syscall = i;
-      isUring = type === TYPE.uringop;
+      // io_uring's operations are in the event of the syscall that submitted them, or have one of their own.
+      if (syscall < 0 || isUring) {
+        syscall = i;
+        isUring = type === TYPE.uringop;
+      }
       continue;
     }
     hasParts ||= PARTS.has(type);

@@ -61,3 +61,54 @@ export function observeOne(log: string, excluded?: ReadonlySet<number>): { reado
   const { module, timeMs, createdMs, stamp, ordinal, sequence, records, ...rest } = all[0]!;
   return rest;
 }
+
+/** The lines of one event: each record as `TYPE text`. */
+export function eventLines(records: readonly string[], stamp = '1700000000.123:77'): string {
+  return records.map(record => record.replace(/^(\S+) ?/, `type=$1 msg=audit(${stamp}): `)).join('\n');
+}
+
+/** A SYSCALL record of a shell's child; what is given replaces or adds fields. */
+export function syscall(fields: { readonly [name: string]: string | number }): string {
+  const all = {
+    arch: 'c000003e',
+    syscall: 59,
+    success: 'yes',
+    exit: 0,
+    a0: '55d4e1c0f2a0',
+    a1: '55d4e1c0f330',
+    a2: '55d4e1bf7a50',
+    a3: 8,
+    items: 0,
+    ppid: 2831,
+    pid: 2832,
+    auid: 1000,
+    uid: 1000,
+    gid: 1000,
+    euid: 1000,
+    suid: 1000,
+    fsuid: 1000,
+    egid: 1000,
+    sgid: 1000,
+    fsgid: 1000,
+    tty: 'pts0',
+    ses: 3,
+    comm: '"grep"',
+    exe: '"/usr/bin/grep"',
+    subj: 'unconfined',
+    key: '(null)',
+    ...fields,
+  };
+  return `SYSCALL ${Object.entries(all)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}`;
+}
+
+export const PROCTITLE = 'PROCTITLE proctitle="x"';
+
+export function path(
+  item: number,
+  name: string,
+  rest = 'inode=2512 dev=08:01 mode=0100755 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL',
+): string {
+  return `PATH item=${item} name=${name} ${rest}`;
+}

@@ -32,7 +32,8 @@ export function exec(facts: Facts, isExecveat: boolean): ExecObservation | ExecF
   else if (event.flags & FLAG.argvGap) facts.warn('argv_incomplete');
   const invoked = invokedNames(facts, cwd, isItem0Relative);
   const observation: Draft<ExecObservation> = { kind: 'exec', task, invoked, ...facts.base(), outcome: 'success' };
-  if (args !== undefined) observation.args = args;
+  // No argument where there must be one: the first record of them is missing.
+  if (args !== undefined && (args.length > 0 || event.argc === 0)) observation.args = args;
   if (event.argc >= 0) observation.argsCount = event.argc;
   if (cwd !== undefined) observation.cwd = cwd;
   const file = identity(event);

@@ -54,7 +54,10 @@ export function normalize(
   const syscall = event.find(SYSCALL);
   if (syscall !== undefined) return ofSyscall(new Facts(event, createdMs, syscall, isIncomplete));
   const uring = event.find(URINGOP);
-  if (uring !== undefined) return ofIoUring(new Facts(event, createdMs, uring, isIncomplete));
+  if (uring !== undefined) {
+    const facts = new Facts(event, createdMs, uring, isIncomplete);
+    return ofIoUring(facts) ?? withKind(facts, 'audit_event');
+  }
   return ofRecord(event, createdMs, isIncomplete);
 }
 
@@ -65,7 +68,7 @@ function ofSyscall(facts: Facts): HostObservation {
   // A failed exec matters less than why the kernel refused it; what did happen comes before what is said of it.
   const isFailedExec = (name === 'execve' || name === 'execveat') && facts.success() !== true;
   if (!isFailedExec) {
-    const seen = family?.(facts, name!);
+    const seen = name === 'io_uring_enter' ? ofIoUring(facts) : family?.(facts, name!);
     if (seen !== undefined) return seen;
   }
   const beside = event.recordCount > 1 ? besideSyscall(event) : undefined;
@@ -99,11 +102,18 @@ function withKind(facts: Facts, kind: AuditRecordObservation['kind']): AuditReco
   return observation;
 }
 
-function ofIoUring(facts: Facts): HostObservation {
-  const operation = facts.number('uring_op');
-  const name = operation === undefined ? undefined : ioUringOpName(operation);
-  const seen = name === undefined ? undefined : ioUring(facts, name);
-  return seen ?? withKind(facts, 'audit_event');
+/** Operations that io_uring did, on a worker's own or in the syscall that submitted them. */
+function ofIoUring(facts: Facts): HostObservation | undefined {
+  const { event } = facts;
+  for (let i = 0; i < event.recordCount; i++) {
+    if (event.type(i) !== URINGOP) continue;
+    const field = event.fieldAt(i, KEY.uring_op);
+    const operation = field < 0 ? undefined : event.number(field);
+    const name = operation === undefined ? undefined : ioUringOpName(operation);
+    const seen = name === undefined ? undefined : ioUring(facts, name);
+    if (seen !== undefined) return seen;
+  }
+  return undefined;
 }
 
 function ofRecord(event: AuditEvent, createdMs: number, isIncomplete: boolean): HostObservation {
