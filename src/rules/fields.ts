@@ -172,7 +172,7 @@ const NEVER: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     'Hashes Imphash imphash md5 sha1 sha256'.split(' ').map(name => [name, 'executables are not hashed yet']),
   ),
-  ProcessGuid: 'use ProcessId, or the alert’s process.entity_id',
+  ProcessGuid: 'use ProcessId',
   ParentProcessGuid: 'use ParentProcessId',
 };
 const NO_NAMES = 'destination names come from DNS answers, which no source reads yet';

@@ -47,9 +47,14 @@ export const mapLiterals = (glob: Glob, f: (text: string) => string): Glob =>
 
 /** The text as a rule would write it. */
 export function globText(glob: Glob): string {
-  return glob
-    .map(part => (part === ANY ? '*' : part === ONE ? '?' : part.replace(/[*?]|\\(?=[*?\\])/g, '\\$&')))
-    .join('');
+  const written = glob.map((part, i) => {
+    if (part === ANY) return '*';
+    if (part === ONE) return '?';
+    const escaped = part.replace(/[*?]|\\(?=[*?\\])/g, '\\$&');
+    // Before a wildcard a backslash would escape it.
+    return escaped.endsWith('\\') && i < glob.length - 1 ? `${escaped}\\` : escaped;
+  });
+  return written.join('');
 }
 
 /** The shape decides how a pattern is matched; `glob` is what no simple comparison can do. */

@@ -140,7 +140,7 @@ function parseValue(node: Node, chain: Chain, field: string, isList: boolean, re
   if (node.type === 'null') {
     if (field === '') return fail('bad-value', 'a keyword is empty');
     if (isList)
-      return fail('null-in-list', 'null can’t be one of several values', 'write a selection of its own for it');
+      return fail('null-in-list', "null can't be one of several values", 'write a selection of its own for it');
     if (chain.names.some(name => name !== 'neq'))
       return fail('bad-value', `"${chain.names.join('|')}" needs a value, found null`);
     return one({ op: 'null' }, 'null');
@@ -238,7 +238,8 @@ function transform(name: string, { glob, isBytes }: Text): Text[] | string {
       let forms: Part[][] = [[]];
       for (const part of glob) {
         const variants: readonly Part[] | undefined = typeof part === 'string' ? windash(part) : [part];
-        if (variants === undefined || forms.length * variants.length > 1024) return 'too many dashes for "windash"';
+        if (variants === undefined || forms.length * variants.length > 1024)
+          return 'more dashes than "windash" can permute (4)';
         forms = forms.flatMap(form => variants.map((variant): Part[] => [...form, variant]));
       }
       return forms.map(form => ({ glob: form, isBytes }));
