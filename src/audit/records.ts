@@ -77,6 +77,7 @@ class AuditRecordView implements RecordView {
       case TYPE.path:
         if (name === 'name') return absoluteName(this.event, this.index);
         if (name === 'nametype') return this.own('nametype') ?? this.own('objtype');
+        if (name === 'objtype') return undefined;
         break;
       case TYPE.sockaddr: {
         const decoded = name === 'saddr' ? undefined : this.address().find(([key]) => key === name);
@@ -98,8 +99,12 @@ class AuditRecordView implements RecordView {
       yield* this.argumentEntries();
       return;
     }
+    const given = new Set<string>();
     for (const field of this.fields()) {
-      const name = this.event.fieldName(field);
+      const name = this.fieldName(field);
+      // As for `get`, the first of a name counts: a sender can't replace what the kernel says of it.
+      if (given.has(name)) continue;
+      given.add(name);
       const value =
         type === TYPE.path && name === 'name' ? absoluteName(this.event, this.index) : this.value(name, field);
       if (value !== undefined) yield [name, value];

@@ -29,6 +29,9 @@ const RESULTS: { readonly [value: string]: string } = {
 const FAMILIES: { readonly [family: string]: string } = { inet: 'ipv4', inet6: 'ipv6', unspec: '0' };
 const SIGNALS: { readonly [number: string]: string } = { 31: 'SIGSYS' };
 
+/** Old kernels' names, which we give as today's. */
+const TODAY: { readonly [name: string]: string } = { new_auid: 'auid', objtype: 'nametype' };
+
 /** Fields that only our views have, or that the other tool splits into parts. */
 const OURS = new Set([
   'ARCH',
@@ -53,8 +56,7 @@ function expected(golden: Golden): { [name: string]: string } {
   for (const [name, value] of Object.entries(golden.data ?? {})) {
     if (/^(?:subj|obj)_(?:user|role|domain|level|category)$/.test(name)) continue;
     if (value === 'unset' || value === '4294967295' || value === '(none)') continue;
-    // Old kernels' `new auid`, which is today's `auid`.
-    facts[name === 'new_auid' ? 'auid' : name] = value;
+    facts[TODAY[name] ?? name] = value;
   }
   for (const prefix of ['subj', 'obj']) {
     const context = contextOf(golden.data ?? {}, prefix);
@@ -76,7 +78,6 @@ function translated({ type, fields }: Record): { [name: string]: string } {
   if (exit < 0) facts.exit = errnoName(-exit)!;
   const result = RESULTS[fields.success ?? fields.res ?? ''];
   if (result !== undefined) facts.result = result;
-  if (type === 'PATH' && facts.nametype !== undefined) facts.nametype = fields.nametype!;
   if (type === 'SOCKADDR') {
     facts.family = FAMILIES[fields.saddr_fam!] ?? fields.saddr_fam!;
     if (fields.laddr !== undefined) facts.addr = fields.laddr;
