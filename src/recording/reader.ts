@@ -121,9 +121,13 @@ export function decodeAuditEvent(base64: string, keys: readonly string[]): Audit
     )
       damaged();
     for (let f = p + 4; f < end; f += 3) {
-      if (ints[f + 1]! < 0 || data + ints[f + 1]! + (ints[f + 2]! >>> 4) > bytes.length) damaged();
-      if (!sameKeys && ints[f]! >= 0) {
-        const name = keys[ints[f]!] ?? damaged();
+      const key = ints[f]!;
+      const value = ints[f + 1]!;
+      if (value < 0 || data + value + (ints[f + 2]! >>> 4) > bytes.length) damaged();
+      // A name without an index stands before its value, with `=` and perhaps a quote between.
+      if (key < 0 ? value + key - 2 < -1 : key >= keys.length) damaged();
+      if (!sameKeys && key >= 0) {
+        const name = keys[key]!;
         ints[f] = keyIndex(name) ?? -name.length;
       }
     }
