@@ -421,6 +421,21 @@ describe('bounds', () => {
     expect(table.counters.sweeps).toBeGreaterThan(10);
   });
 
+  test('many living processes do not keep the dead ones in', () => {
+    const host = hostAt(T);
+    for (let pid = 100_000; pid < 103_000; pid++) host.start({ pid, ppid: 1, startTicks: 2, exe: '/bin/x' });
+    const table = new ProcessTable(host.facts());
+    table.seed(T);
+    for (let second = 0; second < 120; second++) {
+      for (let i = 0; i < 50; i++) table.exec(exec(host.nowMs + i, 1_000 + second * 50 + i, 1, '/bin/true'));
+      host.nowMs += 1_000;
+      const reads = table.counters.procReads;
+      table.tick(host.nowMs);
+      expect(table.counters.procReads - reads).toBeLessThanOrEqual(64);
+      expect(table.counters.entries).toBeLessThan(3_001 + 50 * 10);
+    }
+  });
+
   test('a churn of 100,000 processes leaves memory flat', () => {
     const host = hostAt(T);
     const table = new ProcessTable(host.facts());
