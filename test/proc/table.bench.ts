@@ -1,4 +1,4 @@
-// What the process table costs: `bun test/proc/bench.ts`. Not a test: prints, asserts nothing.
+// What the process table costs: `bun test/proc/table.bench.ts`. Not a test: prints, asserts nothing.
 
 import { enrich } from '../../src/proc/enrich.ts';
 import { liveFacts } from '../../src/proc/live-facts.ts';
@@ -47,7 +47,7 @@ function main(): void {
   timed('readProcess', 5_000, () => facts.readProcess(process.pid));
   timed('hostFile', 20_000, () => facts.hostFile('/usr/bin/true'));
   timed('listPids', 1_000, () => facts.listPids());
-  timed('tick with 65,536 entries', 20, () => {
+  timed('tick with a full table', 20, () => {
     nowMs += 5_000;
     table.tick(nowMs);
   });
