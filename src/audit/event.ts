@@ -111,8 +111,19 @@ export class AuditEvent {
     return undefined;
   }
 
-  /** The arguments that were stored: a true prefix of argv. Undefined without EXECVE. */
-  args(): string[] | undefined {
+  private argsRead = false;
+  private argsText: readonly string[] | undefined;
+
+  /** The arguments that were stored: a true prefix of argv. Undefined without EXECVE. Decoded once. */
+  args(): readonly string[] | undefined {
+    if (!this.argsRead) {
+      this.argsRead = true;
+      this.argsText = this.decodeArgs();
+    }
+    return this.argsText;
+  }
+
+  private decodeArgs(): readonly string[] | undefined {
     const { ints, bytes } = this.batch;
     if (this.argc < 0 && ints[this.at + 7] === 0) return undefined;
     const from = (this.at << 2) + ints[this.at + 8]!;
