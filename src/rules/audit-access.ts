@@ -7,7 +7,7 @@ import { ruleItems } from './ast.ts';
 export type Access = 'any' | 'read' | 'write' | 'execute';
 
 /** SigmaHQ's rules whose text means another access than their tags tell. */
-export const ACCESS_EXCEPTIONS: Readonly<Record<string, Access>> = {
+const ACCESS_EXCEPTIONS: Readonly<Record<string, Access>> = {
   // "Hidden Binary Execution".
   '9e1bef8d-0fff-46f6-8465-9aa54e128c1e': 'execute',
   // "BPFDoor Abnormal Process ID or Lock File Accessed".

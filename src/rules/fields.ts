@@ -228,7 +228,7 @@ export function fieldNames(stream: Stream): string[] {
 }
 
 /** The names in audit records (the field dictionary of the audit project), without `a0`…`aN`. */
-export const RECORD_FIELDS: ReadonlySet<string> = new Set(
+const RECORD_FIELDS: ReadonlySet<string> = new Set(
   (
     'type acct addr apparmor arch argc audit_backlog_limit audit_backlog_wait_time audit_enabled audit_failure auid banners bool bus ' +
     'cap_fe cap_fi cap_fp cap_fver cap_pa cap_pe cap_pi cap_pp capability category cgroup changed cipher class cmd code comm compat ' +

@@ -121,19 +121,19 @@ const FALSE: Expr = { op: 'constant', value: false };
 
 const isConstant = (expr: Expr, value: boolean): boolean => expr.op === 'constant' && expr.value === value;
 
-export function and(of: readonly Expr[]): Expr {
+function and(of: readonly Expr[]): Expr {
   const rest = of.flatMap(e => (e.op === 'and' ? e.of : isConstant(e, true) ? [] : [e]));
   if (rest.some(e => isConstant(e, false))) return FALSE;
   return rest.length === 0 ? TRUE : rest.length === 1 ? rest[0]! : { op: 'and', of: rest };
 }
 
-export function or(of: readonly Expr[]): Expr {
+function or(of: readonly Expr[]): Expr {
   const rest = of.flatMap(e => (e.op === 'or' ? e.of : isConstant(e, false) ? [] : [e]));
   if (rest.some(e => isConstant(e, true))) return TRUE;
   return rest.length === 0 ? FALSE : rest.length === 1 ? rest[0]! : { op: 'or', of: rest };
 }
 
-export function not(of: Expr): Expr {
+function not(of: Expr): Expr {
   if (of.op === 'constant') return of.value ? FALSE : TRUE;
   return of.op === 'not' ? of.of : { op: 'not', of };
 }
@@ -178,7 +178,7 @@ function lowerItem(item: Item, table: AtomTable): Expr {
   return item.negated ? not(expr) : expr;
 }
 
-export interface Clause {
+interface Clause {
   readonly atoms: ReadonlySet<number>;
   /** How often an ordinary event has one of them: a guess. */
   readonly chance: number;

@@ -5,7 +5,7 @@ import { type Access, accessOf } from './audit-access.ts';
 import type { Stream } from './fields.ts';
 import { globText } from './glob.ts';
 
-export interface FileNeed {
+interface FileNeed {
   /** A path, or a Sigma pattern of paths. */
   readonly path: string;
   readonly access: Access;

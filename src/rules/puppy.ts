@@ -10,7 +10,7 @@ const RESPONSES = ['kill'];
 const TESTS_MAX = 1000;
 
 /** `10m` in milliseconds; undefined when it isn't a whole number with one of s, m, h, d. */
-export function parseTimespan(text: string): number | undefined {
+function parseTimespan(text: string): number | undefined {
   const match = /^(\d{1,9})([smhd])$/.exec(text);
   return match === null ? undefined : Number(match[1]) * UNITS[match[2]!]!;
 }

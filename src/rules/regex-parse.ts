@@ -53,7 +53,7 @@ const POSIX: Readonly<Record<string, CharSet>> = {
 };
 const CONTROLS: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, v: 11, e: 27, a: 7 };
 
-export const union = (...sets: readonly CharSet[]): CharSet => {
+const union = (...sets: readonly CharSet[]): CharSet => {
   const pairs = sets.flatMap(set =>
     Array.from({ length: set.length / 2 }, (_, i) => [set[2 * i]!, set[2 * i + 1]!] as const),
   );
@@ -67,7 +67,7 @@ export const union = (...sets: readonly CharSet[]): CharSet => {
   return out;
 };
 
-export const complement = (set: CharSet): CharSet => {
+const complement = (set: CharSet): CharSet => {
   const out: number[] = [];
   let next = 0;
   for (let i = 0; i < set.length; i += 2) {

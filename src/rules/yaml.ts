@@ -19,7 +19,7 @@ export type Node =
   | { readonly kind: 'list'; readonly range: Range; readonly items: readonly Node[] }
   | { readonly kind: 'scalar'; readonly range: Range; readonly text: string; readonly type: ScalarType };
 
-export type ScalarType = 'string' | 'number' | 'boolean' | 'null';
+type ScalarType = 'string' | 'number' | 'boolean' | 'null';
 
 export interface Pair {
   readonly key: string;

@@ -33,7 +33,7 @@ export function rule(parts: RuleParts): Rule {
 
 const base = { module: 'audit', timeMs: 0, createdMs: 0, stamp: '1.000:1', ordinal: 0, warnings: [] } as const;
 
-export const image = (parts: Partial<ProcessImage>): ProcessImage => ({
+const image = (parts: Partial<ProcessImage>): ProcessImage => ({
   pid: 100,
   entitySeed: '100:1.000:1',
   origin: 'audit',

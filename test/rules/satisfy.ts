@@ -7,7 +7,7 @@ import { ANY, ONE } from '../../src/rules/glob.ts';
 import { connect, exec } from './helpers.ts';
 
 /** The texts that a field must have, each as a part of its value. */
-export type Wanted = Map<string, { starts: string[]; ends: string[]; holds: string[] }>;
+type Wanted = Map<string, { starts: string[]; ends: string[]; holds: string[] }>;
 
 /** Every way to satisfy the rule, tried in order. */
 export function* ways(rule: Rule): Generator<Item[]> {
