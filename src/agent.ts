@@ -1,6 +1,5 @@
 // The live agent: builds the parts from the configuration, starts, ticks, reloads and stops them. No logic of its own.
 
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeHostRules } from './audit/host-rules.ts';
 import { kernelRules } from './audit/kernel-setup.ts';
@@ -12,6 +11,7 @@ import { AuditSource } from './audit/source.ts';
 import type { Config } from './config/config.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
+import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
 import { kernelNeeds, wantedRules } from './kernel-needs.ts';
 import type { Log } from './log.ts';
@@ -204,7 +204,7 @@ export class Agent {
     const boot = this.liveFacts.boot();
     const self = this.liveFacts.startTicks(process.pid);
     const needs = kernelNeeds(this.rules.ruleset.needs, config.events);
-    const context = { uid: () => undefined, gid: () => undefined, isDirectory };
+    const context = hostRuleContext(this.host.architecture);
     const wanted = {
       architecture: this.host.architecture,
       pid: process.pid,
@@ -383,12 +383,4 @@ function outputLoss(d: { sink: string; lines: number; fromMs: number; toMs: numb
     fromMs: d.fromMs,
     toMs: d.toMs,
   };
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
 }

@@ -4,7 +4,6 @@ import { defaultRules, type RuleNeeds } from './audit/kernel-rules/defaults.ts';
 import { parseRule } from './audit/kernel-rules/parse.ts';
 import type { RuleContext } from './audit/kernel-rules/rule.ts';
 import type { WantedRule } from './audit/kernel-setup.ts';
-import { ARCH } from './audit/tables/arches.ts';
 import type { Needs } from './rules/needs.ts';
 
 export const KEY_PREFIX = 'puppy';
@@ -30,23 +29,15 @@ export interface KernelRulesOptions {
   readonly needs: RuleNeeds;
   /** Of the configuration, as auditctl takes them. */
   readonly texts: readonly string[];
-  readonly context: Pick<RuleContext, 'uid' | 'gid' | 'isDirectory'>;
-}
-
-export function ruleContext(
-  architecture: string,
-  names: Pick<RuleContext, 'uid' | 'gid' | 'isDirectory'>,
-): RuleContext {
-  return { arch: architecture === 'aarch64' ? ARCH.aarch64 : ARCH.x86_64, ...names };
+  readonly context: RuleContext;
 }
 
 /** Our own rules, then the configured ones, which were checked when the configuration was read. */
 export function wantedRules(options: KernelRulesOptions, saddrFam: boolean): WantedRule[] {
   const arch = options.architecture === 'aarch64' ? 'aarch64' : 'x86_64';
   const own = defaultRules({ arch, pid: options.pid, needs: options.needs, saddrFam, keyPrefix: KEY_PREFIX });
-  const context = ruleContext(options.architecture, options.context);
   const configured = options.texts.flatMap((text): WantedRule[] => {
-    const parsed = parseRule(text, context);
+    const parsed = parseRule(text, options.context);
     if (!('ok' in parsed) || parsed.ok.kind !== 'add') return [];
     return [{ text, rule: parsed.ok.rule, optional: false }];
   });

@@ -3,13 +3,13 @@
 import { parseRule } from '../audit/kernel-rules/parse.ts';
 import type { Config } from '../config/config.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
-import { ruleContext } from '../kernel-needs.ts';
+import { hostRuleContext } from '../host-context.ts';
 import type { Arguments } from './args.ts';
 import type { Io } from './io.ts';
 
 /** Undefined where something is wrong: it was told. */
 export function configuration(args: Arguments, io: Io, architecture: string): Config | undefined {
-  const context = ruleContext(architecture, { uid: () => undefined, gid: () => undefined, isDirectory: () => false });
+  const context = hostRuleContext(architecture);
   const file = args.flags.config;
   const loaded = loadConfig({
     ...(typeof file === 'string' && { file }),
