@@ -433,19 +433,22 @@ void Assembler::addExecve(Event* e, const char* p, size_t n) {
     i = quoted && end < n ? end + 1 : end;
     if (part) e->partsTextBytes += end - at;
     if (!e->argStopped) {
+      // What an argument can't hold and the kernel doesn't write (a NUL, something else than hex, as in a log that was tampered
+      // with) becomes a question mark: a NUL ends an argument here.
       const size_t room = options_.argvMaxBytes > e->argv.size() ? options_.argvMaxBytes - e->argv.size() : 0;
       const size_t bytes = quoted ? end - at : (end - at) / 2;
       const size_t take = bytes + 1 > room ? (room > 0 ? room - 1 : 0) : bytes;
       if (quoted) {
+        const size_t start = e->argv.size();
         e->argv.append(p + at, take);
+        for (size_t nul = e->argv.find('\0', start); nul != std::string::npos; nul = e->argv.find('\0', nul)) e->argv[nul] = '?';
       } else {
         const size_t start = e->argv.size();
         e->argv.resize(start + take);
         for (size_t k = 0; k < take; k++) {
           const int high = hexValue(p[at + 2 * k]);
           const int low = hexValue(p[at + 2 * k + 1]);
-          // The kernel writes hex only; `(null)` and the like in a log that something else wrote become a question mark.
-          e->argv[start + k] = high < 0 || low < 0 ? '?' : static_cast<char>(high << 4 | low);
+          e->argv[start + k] = high < 0 || low < 0 || (high | low) == 0 ? '?' : static_cast<char>(high << 4 | low);
         }
       }
       if (take < bytes || bytes + 1 > room) {

@@ -336,6 +336,18 @@ void execveTail() {
   CHECK_EQ(events[2].args.size(), 2u);
 }
 
+// No argument holds a NUL; a log that says so must not make two of one.
+void execveNul() {
+  Assembler a(options());
+  push(a, kExecve, 1, std::string("argc=3 a0=\"x\0y\" a1=610062 a2=6G", 31));
+  push(a, kEoe, 1, "");
+  const auto events = takeAll(a.ring());
+  CHECK_EQ(events[0].args.size(), 3u);
+  CHECK_EQ(events[0].args[0], std::string("x?y"));
+  CHECK_EQ(events[0].args[1], std::string("a?b"));
+  CHECK_EQ(events[0].args[2], std::string("?"));
+}
+
 void cutAtBound() {
   for (size_t bound = 0; bound < 24; bound++) {
     auto o = options();
@@ -494,6 +506,7 @@ const Case kCases[] = {{"in order", inOrder},
                        {"EXECVE parts", execveParts},
                        {"EXECVE gap", execveGap},
                        {"EXECVE tail", execveTail},
+                       {"NUL in an argument", execveNul},
                        {"cut at the bound", cutAtBound},
                        {"70,000 arguments", manyArguments},
                        {"absurd numbers", absurdNumbers},
