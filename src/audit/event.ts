@@ -4,6 +4,7 @@
 import { safeText } from '../core/text.ts';
 import { isEncoded, KEY, KEYS, type Key } from './keys.ts';
 import { recordTypeName } from './tables/record-types.ts';
+import { hexDigit, present } from './values.ts';
 
 const HEADER_INTS = 14;
 const RECORD_INTS = 4;
@@ -203,7 +204,7 @@ export class AuditEvent {
     return this.batch.ints[field + 2]! & QUOTED ? this.raw(field) : present(this.raw(field));
   }
 
-  hexBytes(field: number): Buffer {
+  private hexBytes(field: number): Buffer {
     const { ints, bytes } = this.batch;
     const from = this.dataStart + ints[field + 1]!;
     return Buffer.from(bytes.latin1Slice(from, from + (ints[field + 2]! >>> 4)), 'hex');
@@ -372,28 +373,6 @@ export class AuditEvent {
     const { ints, bytes } = this.batch;
     const from = (this.at << 2) + ints[this.at + 8]!;
     return bytes.subarray(from, from + ints[this.at + 9]!);
-  }
-}
-
-/** The value of a hex digit, or -1. */
-function hexDigit(c: number): number {
-  if (c >= 0x30 && c <= 0x39) return c - 0x30;
-  if (c >= 0x41 && c <= 0x46) return c - 0x37;
-  if (c >= 0x61 && c <= 0x66) return c - 0x57;
-  return -1;
-}
-
-function present(value: string): string | undefined {
-  switch (value) {
-    case '':
-    case '(null)':
-    case '(none)':
-    case '?':
-    case '"?"':
-    case '<too_long>':
-      return undefined;
-    default:
-      return value;
   }
 }
 

@@ -96,6 +96,12 @@ const ENCODED = new Set([
   'grp',
   'new_group',
   'old_group',
+  // AppArmor
+  'label',
+  'peer',
+  'profile',
+  'srcname',
+  'target',
   'root_dir',
 ]); // prettier-ignore
 

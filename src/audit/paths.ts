@@ -108,3 +108,33 @@ export function isRelativeToCwd(event: AuditEvent): boolean {
   }
   return true;
 }
+
+/**
+ * A PATH record's `name` made absolute; undefined where the records don't tell where it is. Of a call with a directory's descriptor
+ * the kernel writes CWD for the parent of a name without `/`, although that isn't where it is.
+ */
+export function absoluteName(event: AuditEvent, record: number): string | undefined {
+  const name = pathName(event, record);
+  if (name === undefined) return undefined;
+  if (name.startsWith('/')) {
+    if (isParent(event, record) && name === eventCwd(event) && !isRelativeToCwd(event)) return undefined;
+    return tidyPath(name);
+  }
+  // An exec's later paths are the interpreter of a script, which is relative to CWD whatever descriptor the script was named by.
+  const item = event.fieldAt(record, KEY.item);
+  const isInterpreter = event.argc >= 0 && item >= 0 && event.number(item) !== 0;
+  if (!isInterpreter && !isRelativeToCwd(event)) return undefined;
+  const cwd = eventCwd(event);
+  return cwd === undefined ? undefined : joinPath(cwd, name);
+}
+
+function isParent(event: AuditEvent, record: number): boolean {
+  const field = event.fieldAt(record, KEY.nametype);
+  return field >= 0 && event.raw(field) === 'PARENT';
+}
+
+/** A PATH record's `name` where {@link absoluteName} can't tell where that is. */
+export function unplacedName(event: AuditEvent, record: number): string | undefined {
+  const name = pathName(event, record);
+  return name === undefined || name.startsWith('/') || absoluteName(event, record) !== undefined ? undefined : name;
+}

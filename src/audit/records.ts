@@ -5,7 +5,8 @@
 // absent. On top of that:
 //   SYSCALL, SECCOMP  `syscall` stays the number, `SYSCALL` is its name; `arch` stays hex, `ARCH` is its name
 //   EXECVE            `argc`, and `a0` … joined from all EXECVE records
-//   PATH              `name` absolute where the records allow, else absent; `nametype` also where old kernels wrote `objtype`
+//   PATH              `name` absolute where the records allow, else absent and as `relative_name`; `nametype` also where old kernels
+//                     wrote `objtype`
 //   SOCKADDR          `saddr` stays hex; `saddr_fam`, `laddr`, `lport`, `path`, `nlnk-pid` as auditd's enriched logs name them
 //   AVC               `seresult` and `seperms` (granted or denied, and what), as auparse(3) names them
 // Several keys of one record stand in `key`, parted by 0x01 as the kernel does. What auditd adds to an enriched log (after 0x1d) isn't
@@ -14,7 +15,7 @@
 import type { RecordView } from '../core/event.ts';
 import { type AuditEvent, fieldText } from './event.ts';
 import { KEY, keyIndex } from './keys.ts';
-import { eventCwd, isRelativeToCwd, joinPath, pathName, TOO_LONG } from './paths.ts';
+import { absoluteName, TOO_LONG, unplacedName } from './paths.ts';
 import { parseSaddr, type Sockaddr } from './sockaddr.ts';
 import { archName } from './tables/arches.ts';
 import { recordTypeName } from './tables/record-types.ts';
@@ -49,6 +50,9 @@ export function recordViews(event: AuditEvent): readonly RecordView[] {
 class AuditRecordView implements RecordView {
   private readonly event: AuditEvent;
   private readonly index: number;
+  private arguments: readonly string[] | undefined;
+  /** Where what auditd appended begins, once that was looked for. */
+  private enrichedFrom = -1;
 
   constructor(event: AuditEvent, index: number) {
     this.event = event;
@@ -77,6 +81,7 @@ class AuditRecordView implements RecordView {
       case TYPE.path:
         if (name === 'name') return absoluteName(this.event, this.index);
         if (name === 'nametype') return this.own('nametype') ?? this.own('objtype');
+        if (name === 'relative_name') return unplacedName(this.event, this.index);
         if (name === 'objtype') return undefined;
         break;
       case TYPE.sockaddr: {
@@ -119,7 +124,7 @@ class AuditRecordView implements RecordView {
   /** The record's own fields: neither `msg` as a whole, nor what auditd appended. */
   private fields(): number[] {
     const { event, index } = this;
-    const end = event.enrichedFrom(index);
+    const end = this.end();
     const fields: number[] = [];
     event.forEachField(index, (key, field) => {
       if (event.valueOffset(field) >= end) return;
@@ -127,6 +132,11 @@ class AuditRecordView implements RecordView {
       fields.push(field);
     });
     return fields;
+  }
+
+  private end(): number {
+    if (this.enrichedFrom < 0) this.enrichedFrom = this.event.enrichedFrom(this.index);
+    return this.enrichedFrom;
   }
 
   /** A field's name as kernels of today write it. */
@@ -148,7 +158,7 @@ class AuditRecordView implements RecordView {
     const key = keyIndex(name);
     if (key !== undefined) {
       const field = event.fieldAt(index, key);
-      return field < 0 || event.valueOffset(field) >= event.enrichedFrom(index) ? undefined : this.value(name, field);
+      return field < 0 || event.valueOffset(field) >= this.end() ? undefined : this.value(name, field);
     }
     const field = this.fields().find(each => event.fieldName(each) === name);
     return field === undefined ? undefined : this.value(name, field);
@@ -170,12 +180,17 @@ class AuditRecordView implements RecordView {
   private argument(name: string): string | undefined {
     if (name === 'argc') return this.event.argc < 0 ? undefined : String(this.event.argc);
     if (!/^a(?:0|[1-9]\d{0,6})$/.test(name)) return undefined;
-    return this.event.args()?.[Number(name.slice(1))];
+    return this.args()[Number(name.slice(1))];
+  }
+
+  private args(): readonly string[] {
+    this.arguments ??= this.event.args() ?? [];
+    return this.arguments;
   }
 
   private *argumentEntries(): Generator<readonly [string, string]> {
     if (this.event.argc >= 0) yield ['argc', String(this.event.argc)];
-    const args = this.event.args() ?? [];
+    const args = this.args();
     for (let i = 0; i < args.length; i++) yield [`a${i}`, args[i]!];
   }
 
@@ -214,21 +229,10 @@ class AuditRecordView implements RecordView {
 const DERIVED: ReadonlyMap<number, readonly string[]> = new Map([
   [TYPE.syscall, ['ARCH', 'SYSCALL']],
   [TYPE.seccomp, ['ARCH', 'SYSCALL']],
+  [TYPE.path, ['relative_name']],
   [TYPE.avc, ['seresult', 'seperms']],
   [TYPE.userAvc, ['seresult', 'seperms']],
 ]);
-
-function absoluteName(event: AuditEvent, index: number): string | undefined {
-  const name = pathName(event, index);
-  if (name === undefined) return undefined;
-  if (name.startsWith('/')) return joinPath('', name);
-  // An exec's later paths are the interpreter of a script, which is relative to CWD whatever descriptor the script was named by.
-  const item = event.fieldAt(index, KEY.item);
-  const isInterpreter = event.argc >= 0 && item >= 0 && event.number(item) !== 0;
-  if (!isInterpreter && !isRelativeToCwd(event)) return undefined;
-  const cwd = eventCwd(event);
-  return cwd === undefined ? undefined : joinPath(cwd, name);
-}
 
 /** auditctl of some versions takes the `key=` of `-F key=NAME` into the key. */
 function withoutPrefixes(keys: string): string {

@@ -163,7 +163,6 @@ describe('anomalies', () => {
       ),
     ).toEqual({
       kind: 'anomaly',
-      outcome: 'success',
       task: { pid: 2832, uid: 1000, gid: 1000, auid: 1000, session: 3, comm: 'crash', exe: '/tmp/crash' },
       warnings: [],
     });
@@ -211,6 +210,12 @@ describe('everything else', () => {
       ordinal: 0,
     });
     expect(seen!.records.map(record => record.type)).toEqual(['SYSCALL', 'CWD', 'PATH', 'PROCTITLE']);
+  });
+  test('a name below a descriptor', () => {
+    const log = (a0: string): string =>
+      eventLines([syscall({ syscall: 257, a0, items: 1 }), 'CWD cwd="/tmp"', path(0, '"a"'), PROCTITLE]);
+    expect(observeOne(log('5')).warnings).toEqual(['path_relative_to_fd']);
+    expect(observeOne(log('ffffff9c')).warnings).toEqual([]);
   });
   test('an unknown syscall, architecture, record type', () => {
     expect(observeOne(eventLines([syscall({ syscall: 99999 }), PROCTITLE])).kind).toBe('audit_event');

@@ -34,6 +34,7 @@ const TODAY: { readonly [name: string]: string } = { new_auid: 'auid', objtype: 
 
 /** Fields that only our views have, or that the other tool splits into parts. */
 const OURS = new Set([
+  'relative_name',
   'ARCH',
   'SYSCALL',
   'key',

@@ -114,6 +114,20 @@ describe('PATH', () => {
     expect(name({ syscall: 316, a0: 'ffffff9c', a2: '4' }, '"a"')).toBeUndefined();
     expect(name({ syscall: 316, a0: 'ffffff9c', a2: 'ffffff9c' }, '"a"')).toBe('/home/andrew/a');
   });
+  test('where that can not be told, the name is told as relative', () => {
+    const call = (a0: string): string[] => [
+      syscall({ syscall: 257, a0, items: 2 }),
+      'CWD cwd="/home/andrew"',
+      path(0, '"/home/andrew"', 'inode=2 dev=08:01 nametype=PARENT'),
+      path(1, '"a"', 'inode=3 dev=08:01 nametype=CREATE'),
+      PROCTITLE,
+    ];
+    expect(got(call('5'), 3, 'name', 'relative_name')).toEqual([undefined, 'a']);
+    expect(got(call('ffffff9c'), 3, 'name', 'relative_name')).toEqual(['/home/andrew/a', undefined]);
+    // The kernel writes CWD for the parent whatever the directory was.
+    expect(got(call('5'), 2, 'name', 'relative_name')).toEqual([undefined, undefined]);
+    expect(got(call('ffffff9c'), 2, 'name')).toEqual(['/home/andrew']);
+  });
   test('a message queue is in no directory', () => {
     expect(name({ syscall: 240 }, '"a"')).toBeUndefined();
   });

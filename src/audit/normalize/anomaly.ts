@@ -22,8 +22,9 @@ export function isAnomaly(event: AuditEvent, index: number): boolean {
   return !NO_DENIAL.test(event.head(index, 32));
 }
 
+/** One without a syscall has no outcome: a crash's `res=1` is no success. */
 export function anomaly(facts: Facts): AuditRecordObservation {
-  const observation: Draft<AuditRecordObservation> = { kind: 'anomaly', ...facts.outcomeBase() };
+  const observation: Draft<AuditRecordObservation> = { kind: 'anomaly', ...facts.base() };
   const task = facts.task();
   if (task !== undefined) observation.task = task;
   return observation;

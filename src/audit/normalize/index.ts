@@ -5,7 +5,7 @@ import type { AuditRecordObservation, HostObservation } from '../../core/observa
 import { incompleteReasons } from '../complete.ts';
 import type { AuditEvent } from '../event.ts';
 import { KEY } from '../keys.ts';
-import { SYSCALL } from '../paths.ts';
+import { PATH, SYSCALL, unplacedName } from '../paths.ts';
 import { ioUringOpName } from '../tables/io-uring.ts';
 import { syscallName } from '../tables/syscalls.ts';
 import { account, isAccountRecord } from './accounts.ts';
@@ -73,7 +73,18 @@ function ofSyscall(facts: Facts): HostObservation {
   }
   const beside = event.recordCount > 1 ? besideSyscall(event) : undefined;
   if (beside !== undefined) return withKind(facts, beside);
-  return (isFailedExec ? family?.(facts, name!) : undefined) ?? withKind(facts, 'audit_event');
+  return (isFailedExec ? family?.(facts, name!) : undefined) ?? plain(facts);
+}
+
+/** A syscall's event of no kind of its own. */
+function plain(facts: Facts): AuditRecordObservation {
+  const { event } = facts;
+  for (let i = 0; i < event.recordCount; i++) {
+    if (event.type(i) !== PATH || unplacedName(event, i) === undefined) continue;
+    facts.warn('path_relative_to_fd');
+    break;
+  }
+  return withKind(facts, 'audit_event');
 }
 
 function nameOf(facts: Facts): string | undefined {
