@@ -2,8 +2,8 @@
 
 import type { DatePart, FieldrefHow, Test } from './ast.ts';
 import { inNetwork, parseIp } from './cidr.ts';
-import { containsWord, fold, matchGlob } from './glob.ts';
-import type { Values } from './values.ts';
+import { containsWord, fold, mapLiterals, matchGlob } from './glob.ts';
+import { Values } from './values.ts';
 
 /** `folded` are the values' folded forms, aligned with `values.items`; `other` gives the values of the field referred to. */
 export function ask(
@@ -45,6 +45,36 @@ function askOne(test: OneValueTest, value: string): boolean {
     case 'compare':
       return compares(test, value);
   }
+}
+
+/** The first of the values of which the test alone decides. */
+export function firstThatHolds(
+  test: Test,
+  values: Values,
+  folded: () => readonly string[],
+  other: (field: string) => Values,
+) {
+  if (test.op === 'null' || (test.op === 'exists' && !test.wanted)) return undefined;
+  if (test.op === 'exists') return values.count > 0 ? values.items[0] : undefined;
+  const one = new Values();
+  const isFolded = (test.op === 'glob' || test.op === 'word') && !test.cased;
+  const asked = isFolded ? foldedTest(test) : test;
+  const items = isFolded ? folded() : values.items;
+  for (let i = 0; i < values.count; i++) {
+    if (asked.op !== 'fieldref') {
+      if (askOne(asked as OneValueTest, items[i]!)) return values.items[i];
+      continue;
+    }
+    one.clear();
+    one.add(values.items[i]);
+    if (refers(one, other(asked.field), asked.how, asked.cased)) return values.items[i];
+  }
+  return undefined;
+}
+
+function foldedTest(test: Extract<Test, { op: 'glob' | 'word' }>): OneValueTest {
+  if (test.op === 'word') return { ...test, text: fold(test.text) };
+  return { ...test, glob: mapLiterals(test.glob, fold) };
 }
 
 function refers(values: Values, others: Values, how: FieldrefHow, cased: boolean): boolean {

@@ -1,9 +1,10 @@
 // A compiled set of rules over one kind of event: every literal of all rules is looked for in one pass per field, and only rules
 // of which a necessary literal was found are evaluated. Knows fields by name; where values come from is the caller's.
 
-import { ask } from './asks.ts';
-import type { Rule } from './ast.ts';
+import { ask, firstThatHolds } from './asks.ts';
+import type { Item, Rule, Test } from './ast.ts';
 import { Automaton, type Literal, type Where } from './automaton.ts';
+import type { Evidence } from './explain.ts';
 import { canonicalName } from './fields.ts';
 import { fold } from './glob.ts';
 import { type Atom, AtomTable, type Expr, KEYWORDS, lowerRule, necessaryClause } from './lower.ts';
@@ -19,9 +20,9 @@ interface Program {
   readonly expr: Expr;
 }
 
-export class Engine {
+export class Engine implements Evidence {
   readonly rules: readonly Rule[];
-  readonly #keywordField: string;
+  readonly #table: AtomTable;
   /** The field names that rules read, in slot order; {@link KEYWORDS} for the event's text. */
   readonly fieldNames: readonly string[];
   readonly #slots: Slot[];
@@ -57,8 +58,8 @@ export class Engine {
     canHave: (field: string) => boolean = () => true,
   ) {
     this.rules = rules;
-    this.#keywordField = keywordField;
     const table = new AtomTable(keywordField);
+    this.#table = table;
     this.#programs = rules.map(rule => ({ expr: lowerRule(rule, table) }));
     this.#atoms = table.atoms;
     const names = new Map<string, number>();
@@ -112,10 +113,15 @@ export class Engine {
     return this.#matched;
   }
 
-  /** The values of a field of the event that was evaluated last; of its text as a whole for undefined. */
-  valuesOf(field: string | undefined): Values {
-    const name = field === undefined ? this.#keywordField : canonicalName(field);
-    return this.#load(this.#slotOf.get(name)!).values;
+  // What was found in the event that was evaluated last, as long as its values can still be read.
+
+  holds(item: Item, test: Test): boolean {
+    return this.#atomHolds(this.#table.atom(this.#table.fieldOf(item), test));
+  }
+
+  deciding(item: Item, test: Test): string | undefined {
+    const slot = this.#load(this.#slotOf.get(this.#table.fieldOf(item))!);
+    return firstThatHolds(test, slot.values, slot.folded, this.#other);
   }
 
   #run(rule: number): void {
@@ -207,7 +213,7 @@ export class Engine {
     return ask(atom.test!, slot.values, slot.folded, this.#other);
   }
 
-  readonly #other = (field: string): Values => this.valuesOf(field);
+  readonly #other = (field: string): Values => this.#load(this.#slotOf.get(canonicalName(field))!).values;
 
   #resetEpochs(): void {
     this.#epoch = 1;
@@ -235,6 +241,7 @@ class Slot {
   /** The folded values, made once. */
   readonly folded = (): readonly string[] => {
     const { items, count } = this.values;
+    if (this.foldedCount === 0 && this.#folded.length > items.length) this.#folded.length = items.length;
     while (this.foldedCount < count) {
       this.#folded[this.foldedCount] = fold(items[this.foldedCount]!);
       this.foldedCount++;

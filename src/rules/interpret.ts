@@ -1,11 +1,10 @@
-// The rules read naively: each condition over each value, in the order written. It explains matches, and is the oracle that the
-// compiled form is tested against. Pure.
+// The rules read naively: each condition over each value, in the order written. The oracle that the compiled form is tested and
+// measured against. Pure.
 
-import type { MatchedCondition } from '../core/match.ts';
 import { ask } from './asks.ts';
 import type { Condition, Item, Rule, SelectionNode, Test, Value } from './ast.ts';
 import { fold, mapLiterals, matchGlob, type Shape, shapeOf } from './glob.ts';
-import { Values } from './values.ts';
+import type { Values } from './values.ts';
 
 /** The values of a field, or of the event's text as a whole for undefined. */
 export type Lookup = (field: string | undefined) => Values;
@@ -69,63 +68,4 @@ function shapeFits(shape: Shape, value: string): boolean {
     case 'glob':
       return matchGlob(shape.glob, value);
   }
-}
-
-/** The conditions that made a rule match, each once, with the value that decided it. Negated ones have none. */
-export function explain(rule: Rule, lookup: Lookup): MatchedCondition[] {
-  const out: MatchedCondition[] = [];
-  const selections = new Set<string>();
-  collectSelections(rule.condition, rule, lookup, selections);
-  for (const name of selections) explainSelection(name, rule.selections.get(name)!.node, lookup, out);
-  return out;
-}
-
-function collectSelections(condition: Condition, rule: Rule, lookup: Lookup, out: Set<string>): void {
-  const isTrue = (name: string): boolean => selectionHolds(rule.selections.get(name)!.node, lookup);
-  switch (condition.kind) {
-    case 'and':
-    case 'or':
-      for (const child of condition.of) if (holds(child, rule, lookup)) collectSelections(child, rule, lookup, out);
-      return;
-    case 'selection':
-      if (isTrue(condition.name)) out.add(condition.name);
-      return;
-    case 'of':
-      for (const name of condition.names) if (isTrue(name)) out.add(name);
-      return;
-    case 'not':
-      return;
-  }
-}
-
-function explainSelection(selection: string, node: SelectionNode, lookup: Lookup, out: MatchedCondition[]): void {
-  if (node.kind !== 'item') {
-    for (const child of node.of) if (selectionHolds(child, lookup)) explainSelection(selection, child, lookup, out);
-    return;
-  }
-  const { item } = node;
-  if (item.negated) return;
-  const values = lookup(item.field);
-  for (const value of item.values) {
-    const deciding = valueThatDecides(value, values, lookup);
-    if (deciding === undefined) continue;
-    out.push({
-      selection,
-      ...(item.field === undefined ? {} : { field: item.field }),
-      ...(item.modifier === undefined ? {} : { modifier: item.modifier }),
-      pattern: value.text,
-      value: deciding,
-    });
-    if (!item.all) return;
-  }
-}
-
-function valueThatDecides(value: Value, values: Values, lookup: Lookup): string | undefined {
-  for (const test of value.tests) {
-    for (let i = 0; i < values.count; i++) {
-      const item = values.items[i]!;
-      if (testHolds(test, Values.of(item), lookup)) return item;
-    }
-  }
-  return undefined;
 }

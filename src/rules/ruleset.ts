@@ -5,6 +5,7 @@ import type { Match } from '../core/match.ts';
 import type { FieldBag, Item, itemsOf, Logsource, Rule } from './ast.ts';
 import { type Access, accessOf, isAccess } from './audit-access.ts';
 import { Engine, KEYWORDS } from './engine.ts';
+import { explain } from './explain.ts';
 import {
   COMMON_RECORDS,
   type Collect,
@@ -15,7 +16,6 @@ import {
   recordField,
   type Stream,
 } from './fields.ts';
-import { explain } from './interpret.ts';
 import { appliesTo, feedOf } from './logsource.ts';
 import { mergeNeeds, type Needs } from './needs.ts';
 import type { Values } from './values.ts';
@@ -81,7 +81,7 @@ class CompiledRuleset implements Ruleset {
 
 const matchOf = (engine: Engine, rule: Rule): Match => ({
   rule: rule.info,
-  conditions: explain(rule, field => engine.valuesOf(field)),
+  conditions: explain(rule, engine),
 });
 
 /** The line that keywords are looked for in: what describes a process start is its command line. */
@@ -133,9 +133,16 @@ class RecordEngines {
 
   evaluate(event: HostEvent, records: readonly RecordView[]): readonly Match[] {
     let matches: Map<Rule, { match: Match; records: number[] }> | undefined;
+    let hasArguments = false;
     for (let r = 0; r < records.length; r++) {
       const record = records[r]!;
-      const engine = this.#byType.get(record.type) ?? this.#other;
+      const { type } = record;
+      // Each EXECVE record of an event reads as all of them joined, and there may be hundreds.
+      if (type === 'EXECVE') {
+        if (hasArguments) continue;
+        hasArguments = true;
+      }
+      const engine = this.#byType.get(type) ?? this.#other;
       if (engine.isEmpty) continue;
       for (const rule of engine.evaluate(event, record)) {
         matches ??= new Map();

@@ -1,5 +1,7 @@
 // The values of one field of one event, in a buffer that is used again for the next. Pure.
 
+const KEPT_MAX = 64;
+
 export class Values {
   /** Only the first `count` are of this event. */
   readonly items: string[] = [];
@@ -7,17 +9,13 @@ export class Values {
   /** The field is there with the value null. */
   hasNull = false;
 
-  static of(text: string): Values {
-    const values = new Values();
-    values.add(text);
-    return values;
-  }
-
   get isPresent(): boolean {
     return this.count > 0 || this.hasNull;
   }
 
   clear(): void {
+    // One event with 70,000 arguments must not be held on to for ever.
+    if (this.items.length > KEPT_MAX) this.items.length = KEPT_MAX;
     this.count = 0;
     this.hasNull = false;
   }
