@@ -44,9 +44,12 @@ const PARTS: ReadonlySet<number> = new Set([
 
 const EINPROGRESS = -115;
 
+/** What auditd leaves out of the logs that it writes. */
+export const LOG_EXCLUDED: ReadonlySet<number> = new Set([TYPE.eoe]);
+
 /**
  * What is missing of an event; a shared empty list where it is whole. `excluded` are the record types that the host's `exclude` rules
- * keep away, and for a log that auditd wrote EOE, which it leaves out.
+ * keep away, or {@link LOG_EXCLUDED}.
  */
 export function incompleteReasons(
   event: AuditEvent,

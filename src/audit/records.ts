@@ -241,7 +241,9 @@ function withoutPrefixes(keys: string): string {
 
 /** The arguments that a process shows in /proc/PID/cmdline, parted by spaces. A quoted `(null)` means that there are none. */
 function title(text: string): string | undefined {
-  const words = text.replace(/\0+$/, '').replaceAll('\0', ' ');
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 0) end--;
+  const words = text.slice(0, end).replaceAll('\0', ' ');
   return words === '(null)' ? undefined : words;
 }
 
