@@ -148,7 +148,12 @@ describe('argument lists', () => {
     expect(argv(cut).length).toBeLessThan(ARGV_MAX_BYTES);
     expect(argv(cut).length).toBeGreaterThan(ARGV_MAX_BYTES - 8);
     expect(at(cut, 'puppy.warnings')).toEqual(['argv_truncated']);
-    expect(argv(whole).subarray(0, argv(cut).length).equals(argv(cut))).toBe(true);
+    // All but the last bytes, where the whole one has its Z.
+    expect(
+      argv(whole)
+        .subarray(0, -8)
+        .equals(argv(cut).subarray(0, ARGV_MAX_BYTES - 9)),
+    ).toBe(true);
   });
 
   test('nothing was lost or incomplete', () => {
