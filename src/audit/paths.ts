@@ -4,7 +4,7 @@ import type { AuditEvent } from './event.ts';
 import { KEY } from './keys.ts';
 import { syscallName } from './tables/syscalls.ts';
 
-export const CWD = 1307;
+const CWD = 1307;
 export const PATH = 1302;
 export const SYSCALL = 1300;
 
@@ -26,7 +26,7 @@ const UNTIDY = /\/(?=\/)|\/\.(?=\/|$)/;
 const UNTIDY_ALL = /\/(?=\/)|\/\.(?=\/|$)/g;
 
 /** Takes empty and `.` components out of an absolute path. */
-export function tidyPath(path: string): string {
+function tidyPath(path: string): string {
   if (!UNTIDY.test(path)) return path;
   return path.replace(UNTIDY_ALL, '') || '/';
 }
@@ -90,7 +90,7 @@ const ELSEWHERE = new Set(['fanotify_mark', 'fsconfig', 'io_uring_enter', 'mq_op
 const ARGUMENT_KEYS = [KEY.a0, KEY.a1, KEY.a2, KEY.a3] as const;
 
 /** Whether relative names in the event's PATH records stand for paths below CWD: every directory that the syscall names is AT_FDCWD. */
-export function isRelativeToCwd(event: AuditEvent): boolean {
+function isRelativeToCwd(event: AuditEvent): boolean {
   const record = event.find(SYSCALL);
   // io_uring's operations and the remains of an event don't tell.
   if (record === undefined) return false;

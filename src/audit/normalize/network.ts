@@ -23,7 +23,7 @@ const GOES_ON = new Set([4, 114, 115, 512]);
 const addressBytes = Buffer.alloc(SOCKADDR_MAX_BYTES);
 
 /** The address in the event's SOCKADDR record. */
-export function eventAddress(event: AuditEvent): Sockaddr | undefined {
+function eventAddress(event: AuditEvent): Sockaddr | undefined {
   const record = event.find(SOCKADDR);
   if (record === undefined) return undefined;
   const field = event.fieldAt(record, KEY.saddr);
