@@ -256,6 +256,7 @@ export class Agent {
     const host = describeHostRules(kernelRules(), this.host.architecture);
     this.excluded.clear();
     for (const type of host.excludedTypes) this.excluded.add(type);
+    this.recorder?.excluded(host.excludedTypes);
     return {
       ownerAlive: owner !== undefined,
       ...(owner !== undefined && { ownerName: owner }),

@@ -1,5 +1,6 @@
 // Replays logs and recordings through the same stages as a live run. Deterministic: time is the input's.
 
+import { LOG_EXCLUDED } from './audit/complete.ts';
 import { lossesBetween, NO_LOSS } from './audit/loss.ts';
 import { AuditObserver } from './audit/observe.ts';
 import { AuditReplay } from './audit/replay.ts';
@@ -27,7 +28,7 @@ export async function replayLog(
   argvMaxBytes: number,
   breathe: Breathe,
 ): Promise<ReplaySummary> {
-  const observer = new AuditObserver();
+  const observer = new AuditObserver(LOG_EXCLUDED);
   let lastMs = 0;
   let firstMs = 0;
   const replay = new AuditReplay({ argvMaxBytes }, event => {
@@ -65,7 +66,8 @@ export async function replayLog(
 /** A recorded run. Throws Error with the place where the recording is damaged. */
 export async function replayRecording(directory: string, parts: Parts, breathe: Breathe): Promise<ReplaySummary> {
   const { header, lines } = await openRecording(directory);
-  const observer = new AuditObserver();
+  const excluded = new Set<number>();
+  const observer = new AuditObserver(excluded);
   let count = 0;
   let events = 0;
   for await (const line of lines) {
@@ -75,7 +77,10 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
       const observation = observer.observe(decodeAuditEvent(line.audit, header.keys), line.created);
       if (observation !== undefined) parts.pipeline(observation);
     } else if ('agent' in line) parts.pipeline(line.agent);
-    else if ('tick' in line) parts.table.tick(line.tick);
+    else if ('excluded' in line) {
+      excluded.clear();
+      for (const type of line.excluded) excluded.add(type);
+    } else if ('tick' in line) parts.table.tick(line.tick);
     else parts.table.seed(line.seed);
     if (count % 1024 === 0) await breathe();
   }

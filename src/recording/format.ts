@@ -25,5 +25,7 @@ export type RecordingLine =
   /** One event as the assembler gave it (native/assembler.h), in base64. */
   | { readonly audit: string; readonly created: number }
   | { readonly agent: AgentEvent | LossEvent | HeartbeatEvent }
+  /** Record types that the host's rules keep back from here on. */
+  | { readonly excluded: readonly number[] }
   | { readonly seed: number }
   | { readonly tick: number };

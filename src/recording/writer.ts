@@ -64,6 +64,10 @@ export class RecordingWriter {
     this.put({ agent: event });
   }
 
+  excluded(types: readonly number[]): void {
+    this.put({ excluded: types });
+  }
+
   /** The process table was seeded from /proc. */
   seed(nowMs: number): void {
     this.put({ seed: nowMs });
