@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "text.h"
+
 namespace puppy {
 namespace {
 
@@ -18,13 +20,6 @@ constexpr int kHeaderBytes = 56;
 bool isPart(uint16_t type) { return type == 1006 || (type >= 1300 && type < 1500) || (type >= 1700 && type < 1900); }
 
 bool isHexUpper(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); }
-
-int hexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
 
 int32_t textFlags(const char* p, size_t n) {
   bool plain = true;
@@ -43,19 +38,6 @@ uint32_t hashName(const char* p, size_t n) {
   return h;
 }
 
-// Digits at `*i`; false when there is none or the number passes `max`.
-bool digits(const char* p, size_t n, size_t* i, uint64_t max, uint64_t* out) {
-  const size_t start = *i;
-  uint64_t v = 0;
-  while (*i < n && p[*i] >= '0' && p[*i] <= '9') {
-    v = v * 10 + static_cast<uint64_t>(p[*i] - '0');
-    if (v > max) return false;
-    ++*i;
-  }
-  *out = v;
-  return *i > start;
-}
-
 }  // namespace
 
 struct Assembler::Event {
@@ -71,37 +53,7 @@ struct Assembler::Event {
   size_t heldBytes = 0;
   std::vector<int32_t> index;
   std::string data;
-  // EXECVE, joined.
-  int64_t argc = -1;
-  int64_t nextArg = 0;               // the argument that must come next
-  int64_t nextPart = 0;              // the part of a long argument that must come next
-  int64_t partsOf = -1;              // the long argument that is being joined
-  uint64_t partsTextBytes = 0;       // what came of it, as text
-  uint64_t partsAnnouncedBytes = 0;  // its `a0_len`
-  int64_t argsStored = 0;
-  bool argStopped = false;  // nothing more is stored: cut or gap
-  std::string argv;
-
-  void endArgument() {
-    argv.push_back('\0');
-    argsStored++;
-  }
-  // Something is missing before what comes next. What is stored stays a true prefix, an argument that was begun included.
-  void stopAtGap() {
-    flags |= kArgvGap;
-    if (!argStopped && partsOf >= 0 && nextPart > 0) endArgument();
-    argStopped = true;
-  }
-  void endParts() {
-    if (partsOf < 0) return;
-    if (partsTextBytes < partsAnnouncedBytes) {
-      stopAtGap();
-    } else if (!argStopped) {
-      endArgument();
-    }
-    nextArg = partsOf + 1;
-    partsOf = -1;
-  }
+  ExecveArguments arguments;
 
   void reset() {
     flags = records = 0;
@@ -109,12 +61,8 @@ struct Assembler::Event {
     heldBytes = 0;
     index.clear();
     data.clear();
-    argc = partsOf = -1;
-    nextArg = nextPart = argsStored = 0;
-    argStopped = false;
-    argv.clear();
+    arguments.reset();
     if (data.capacity() > 16 * 1024) data.shrink_to_fit();
-    if (argv.capacity() > 16 * 1024) argv.shrink_to_fit();
     if (index.capacity() > 4096) index.shrink_to_fit();
   }
 };
@@ -215,7 +163,7 @@ void Assembler::push(uint16_t type, const char* payload, size_t size, int64_t no
     close(e, kEndEoe);
     return;
   }
-  if (type == kExecve) addExecve(e, text, n);
+  if (type == kExecve) e->arguments.add(text, n, options_.argvMaxBytes);
   addRecord(e, type, text, n);
   if (type == kProctitle) {
     close(e, kEndProctitle);
@@ -365,115 +313,19 @@ void Assembler::splitFields(Event* e, const char* base, size_t from, size_t to, 
   }
 }
 
-// `argc=3 a0="x" a1=6162 a2_len=20000 a2[0]=61.. a2[1]=..`, over any number of records. Stores a prefix of the arguments that is
-// true: it stops at the first gap and at the bound.
-void Assembler::addExecve(Event* e, const char* p, size_t n) {
-  size_t i = 0;
-  while (i < n) {
-    while (i < n && p[i] == ' ') i++;
-    if (n - i > 5 && memcmp(p + i, "argc=", 5) == 0) {
-      i += 5;
-      uint64_t argc = 0;
-      if (digits(p, n, &i, INT32_MAX, &argc)) e->argc = static_cast<int64_t>(argc);
-      while (i < n && p[i] != ' ') i++;
-      continue;
-    }
-    if (i >= n) break;
-    size_t at = i + 1;
-    uint64_t arg = 0;
-    if (p[i] != 'a' || !digits(p, n, &at, INT32_MAX, &arg)) {
-      while (i < n && p[i] != ' ') i++;  // an enriched log's tail, or something unknown
-      continue;
-    }
-    const auto wanted = static_cast<int64_t>(arg);
-    if (n - at >= 5 && memcmp(p + at, "_len=", 5) == 0) {
-      e->endParts();
-      if (wanted != e->nextArg) e->stopAtGap();
-      e->nextArg = e->partsOf = wanted;
-      e->nextPart = 0;
-      e->partsTextBytes = e->partsAnnouncedBytes = 0;
-      i = at + 5;
-      digits(p, n, &i, INT32_MAX, &e->partsAnnouncedBytes);
-      while (i < n && p[i] != ' ') i++;
-      continue;
-    }
-    bool part = false;
-    if (at < n && p[at] == '[') {
-      uint64_t number = 0;
-      at++;
-      if (!digits(p, n, &at, INT32_MAX, &number) || at >= n || p[at] != ']') {
-        while (i < n && p[i] != ' ') i++;
-        continue;
-      }
-      at++;
-      part = true;
-      if (e->partsOf != wanted) {
-        e->endParts();
-        e->stopAtGap();
-        e->partsTextBytes = e->partsAnnouncedBytes = 0;
-      } else if (e->nextPart != static_cast<int64_t>(number)) {
-        e->stopAtGap();
-      }
-      e->nextArg = e->partsOf = wanted;
-      e->nextPart = static_cast<int64_t>(number) + 1;
-    } else {
-      e->endParts();
-      if (wanted != e->nextArg) e->stopAtGap();
-      e->nextArg = wanted;
-    }
-    if (at >= n || p[at] != '=') {
-      while (i < n && p[i] != ' ') i++;
-      continue;
-    }
-    at++;
-    const bool quoted = at < n && p[at] == '"';
-    if (quoted) at++;
-    size_t end = at;
-    while (end < n && (quoted ? p[end] != '"' : p[end] != ' ')) end++;
-    i = quoted && end < n ? end + 1 : end;
-    if (part) e->partsTextBytes += end - at;
-    if (!e->argStopped) {
-      // What an argument can't hold and the kernel doesn't write (a NUL, something else than hex, as in a log that was tampered
-      // with) becomes a question mark: a NUL ends an argument here.
-      const size_t room = options_.argvMaxBytes > e->argv.size() ? options_.argvMaxBytes - e->argv.size() : 0;
-      const size_t bytes = quoted ? end - at : (end - at) / 2;
-      const size_t take = bytes + 1 > room ? (room > 0 ? room - 1 : 0) : bytes;
-      if (quoted) {
-        const size_t start = e->argv.size();
-        e->argv.append(p + at, take);
-        for (size_t nul = e->argv.find('\0', start); nul != std::string::npos; nul = e->argv.find('\0', nul)) e->argv[nul] = '?';
-      } else {
-        const size_t start = e->argv.size();
-        e->argv.resize(start + take);
-        for (size_t k = 0; k < take; k++) {
-          const int high = hexValue(p[at + 2 * k]);
-          const int low = hexValue(p[at + 2 * k + 1]);
-          e->argv[start + k] = high < 0 || low < 0 || (high | low) == 0 ? '?' : static_cast<char>(high << 4 | low);
-        }
-      }
-      if (take < bytes || bytes + 1 > room) {
-        e->flags |= kArgvTruncated;
-        e->argStopped = true;
-        if (room > 0) e->endArgument();
-      } else if (!part) {
-        e->endArgument();
-      }
-    }
-    if (!part) e->nextArg++;
-  }
-}
-
 void Assembler::emit(Event* e) {
-  if (e->argc >= 0 || e->partsOf >= 0 || e->nextArg > 0) {
-    e->endParts();
-    if (e->argc < 0 || e->nextArg < e->argc) e->flags |= kArgvGap;
-    if (textFlags(e->argv.data(), e->argv.size()) & kPlain) e->flags |= kArgvPlain;
+  e->arguments.finish();
+  const std::string& argv = e->arguments.blob();
+  if (e->arguments.any()) {
+    if (e->arguments.gap()) e->flags |= kArgvGap;
+    if (e->arguments.truncated()) e->flags |= kArgvTruncated;
+    if (textFlags(argv.data(), argv.size()) & kPlain) e->flags |= kArgvPlain;
   }
   stats_.events++;
   std::vector<uint8_t>& out = ring_.scratch();
   const size_t indexBytes = e->index.size() * 4;
   const size_t argvOffset = kHeaderBytes + indexBytes;
-  const size_t dataOffset = argvOffset + e->argv.size();
+  const size_t dataOffset = argvOffset + argv.size();
   const size_t size = (dataOffset + e->data.size() + 7) & ~static_cast<size_t>(7);
   out.resize(size);
   const auto put = [&](size_t at, int64_t v) {
@@ -486,16 +338,16 @@ void Assembler::emit(Event* e) {
   put(8, e->flags);
   memcpy(out.data() + 12, &e->serial, 4);
   memcpy(out.data() + 16, &stamp, 8);
-  put(24, e->argc);
-  put(28, e->argsStored);
+  put(24, e->arguments.argc());
+  put(28, e->arguments.stored());
   put(32, static_cast<int64_t>(argvOffset));
-  put(36, static_cast<int64_t>(e->argv.size()));
+  put(36, static_cast<int64_t>(argv.size()));
   put(40, static_cast<int64_t>(dataOffset));
   put(44, e->inputBytes);
   put(48, 0);
   put(52, 0);
   if (indexBytes > 0) memcpy(out.data() + kHeaderBytes, e->index.data(), indexBytes);
-  if (!e->argv.empty()) memcpy(out.data() + argvOffset, e->argv.data(), e->argv.size());
+  if (!argv.empty()) memcpy(out.data() + argvOffset, argv.data(), argv.size());
   if (!e->data.empty()) memcpy(out.data() + dataOffset, e->data.data(), e->data.size());
   if (!ring_.commit()) stats_.ringDropped++;
 }

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "batch.h"
+#include "execve.h"
 #include "serials.h"
 
 namespace puppy {
@@ -103,7 +104,6 @@ class Assembler {
   Event* open(const Stamp& stamp, int64_t nowMs);
   void close(Event* e, int32_t flag);
   void addRecord(Event* e, uint16_t type, const char* text, size_t n);
-  void addExecve(Event* e, const char* text, size_t n);
   void splitFields(Event* e, const char* base, size_t from, size_t to, int32_t flags);
   void emit(Event* e);
   int32_t keyIndex(const char* name, size_t n) const;

@@ -144,7 +144,10 @@ describe('every file', () => {
   const data = (path: string) => /\/tables\/data\//.test(path);
 
   test('is one room: at most 500 lines', () => {
-    const native = load('{native,test/native}/*.{cc,h}');
+    const native = ['native', 'test/native'].flatMap(folder =>
+      ['cc', 'h'].flatMap(kind => load(`${folder}/*.${kind}`)),
+    );
+    expect(native.length).toBeGreaterThan(0);
     const bad = [...everything, ...native].filter(s => s.lines > 500 && !data(s.path));
     expect(bad.map(s => `${s.path}: ${s.lines}`)).toEqual([]);
   });

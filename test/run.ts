@@ -60,7 +60,9 @@ function testJob(path: string, index: number, timeoutSeconds: number, asRoot: bo
 function staticJobs(): Job[] {
   if (filters.length > 0) return [];
   const bin = join(root, 'node_modules/.bin');
-  const native = [...new Bun.Glob('{native,test/native}/*.{cc,h}').scanSync({ cwd: root })].sort();
+  const native = ['native', 'test/native'].flatMap(folder =>
+    [...new Bun.Glob('*.{cc,h}').scanSync({ cwd: join(root, folder) })].sort().map(name => `${folder}/${name}`),
+  );
   const jobs: Job[] = [
     { name: 'biome', command: [bun, '--bun', `${bin}/biome`, 'check', '.'] },
     { name: 'tsc', command: [bun, '--bun', `${bin}/tsc`, '--noEmit'] },
