@@ -1,0 +1,78 @@
+// The project's own rules: what their tests pin down. A rule that could lose a selection, or one value of a list, without a test of
+// its own failing isn't tested.
+
+import { describe, expect, test } from 'bun:test';
+import { basename, dirname, relative, resolve } from 'node:path';
+import { checkCommand } from '../../src/cli/check-command.ts';
+import type { Rule } from '../../src/rules/ast.ts';
+import { loadRules } from '../../src/rules/load.ts';
+import { formatProblem } from '../../src/rules/problem.ts';
+import { compileRuleset } from '../../src/rules/ruleset.ts';
+import { runRuleTests } from '../../src/rules/tests.ts';
+import { mutantsOf } from './mutants.ts';
+
+const ROOT = resolve(import.meta.dir, '../../rules.d');
+const { rules, problems } = loadRules([ROOT]);
+const fileOf = (rule: Rule): string => relative(ROOT, rule.info.file);
+
+/** The rules' tests describe fields, not records: those are tested where records are. */
+const failures = (tested: readonly Rule[]): string[] =>
+  runRuleTests(compileRuleset(tested), () => []).failures.map(({ rule, test, message }) => {
+    return `${fileOf(rule)}: ${test.name}: ${message}`;
+  });
+
+describe('rules.d', () => {
+  test('has no error and no warning, and every test passes', () => {
+    expect(problems.map(formatProblem)).toEqual([]);
+    expect(rules.length).toBeGreaterThanOrEqual(24);
+    expect(failures(rules)).toEqual([]);
+  });
+
+  test('passes the command as a user runs it', async () => {
+    let out = '';
+    const io = { out: (text: string) => void (out += text), err: (text: string) => void (out += text) };
+    expect(await checkCommand.run(['--strict', ROOT], io)).toBe(0);
+    expect(out).toContain(`${rules.length} rules in ${rules.length} files`);
+  });
+
+  test('ids are distinct UUIDs of version 4, titles and files are distinct', () => {
+    for (const { info } of rules) {
+      expect(info.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    }
+    for (const of of [(r: Rule) => r.info.id, (r: Rule) => r.info.title, (r: Rule) => basename(r.info.file)]) {
+      expect(new Set(rules.map(of)).size).toBe(rules.length);
+    }
+  });
+});
+
+const FOLDERS: Readonly<Record<string, string>> = {
+  process_creation: 'process',
+  network_connection: 'network',
+};
+
+describe.each(rules.map(rule => [fileOf(rule), rule] as const))('%s', (file, rule) => {
+  test('says what it is, to whom it speaks, and when it is wrong', () => {
+    const { info } = rule;
+    expect(dirname(file)).toBe(FOLDERS[rule.logsource.category ?? ''] ?? '');
+    expect(rule.logsource.product).toBe('linux');
+    expect(rule.status).toBe('test');
+    expect(info.authors).toEqual(['puppy-hids']);
+    expect(info.version).toMatch(/^\d{4}-\d\d-\d\d$/);
+    expect(info.description?.length).toBeGreaterThan(80);
+    expect(info.tags.every(tag => tag.startsWith('attack.'))).toBe(true);
+    expect(info.tags.some(tag => /^attack\.t\d{4}(?:\.\d{3})?$/.test(tag))).toBe(true);
+    expect(rule.falsePositives.length).toBeGreaterThan(0);
+  });
+
+  test('has a positive and a negative test, each with a name of its own', () => {
+    const tests = rule.puppy?.tests ?? [];
+    expect(tests.some(({ match }) => match === true)).toBe(true);
+    expect(tests.some(({ match }) => match === false)).toBe(true);
+    expect(new Set(tests.map(({ name }) => name)).size).toBe(tests.length);
+  });
+
+  test('no selection, part of one or value of a list can go unnoticed', () => {
+    const survivors = [...mutantsOf(rule)].filter(mutant => failures([mutant.rule]).length === 0);
+    expect(survivors.map(({ what }) => what)).toEqual([]);
+  });
+});
