@@ -91,6 +91,7 @@ export class AuditSource {
   private kernelLost = 0;
   private lastTickMs = 0;
   private replaceRequests = 0;
+  private overruns = 0;
   private yieldedUntilMs = 0;
   private absentTicks = 0;
   private checkRules = false;
@@ -240,6 +241,7 @@ export class AuditSource {
     const { receiveBufferBytes, argvMaxBytes, ringBytes, coalesceMs } = this.options;
     const reader = new LiveReader({ multicast, receiveBufferBytes, argvMaxBytes, ringBytes, coalesceMs });
     this.replaceRequests = 0;
+    this.overruns = 0;
     return reader;
   }
 
@@ -290,6 +292,10 @@ export class AuditSource {
         level: 'warning',
         message: `process ${stats!.replacePid} wants to be the audit daemon, and was refused: with --audit-mode auto the agent would yield`,
       });
+    }
+    if (this.mode === 'own' && stats!.overruns > this.overruns) {
+      this.overruns = stats!.overruns;
+      provokeRecord(status);
     }
     if (this.mode !== 'own' && this.options.mode === 'auto') this.ownIfFree(status, nowMs);
     if (this.checkRules) this.repairRules();
@@ -453,4 +459,13 @@ export class AuditSource {
     this.down = undefined;
     this.sink.availability(true, message);
   }
+}
+
+/**
+ * After an overrun: what was lost shows only in the serial number of the next record, and what the kernel queued to try again comes
+ * only with it (kauditd sleeps until there is a new one). On a host that falls silent that would be never. A value set to what it
+ * is makes one CONFIG_CHANGE record.
+ */
+function provokeRecord(status: AuditStatus): void {
+  setStatus('backlogWaitTime', status.backlogWaitTime);
 }

@@ -3,13 +3,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AgentRun, at, auditctl, helper } from './agent.ts';
+import { type AgentRun, at, helper, hostRule } from './agent.ts';
 
 const LOGIN = 424242;
 
 /** Puts the rule first of all; the file's guard takes it away. */
 export function auditNobodyElse(): void {
-  auditctl('-A', 'exit,never', '-S', 'all', '-F', `auid!=${LOGIN}`);
+  hostRule('-A', 'exit,never', '-S', 'all', '-F', `auid!=${LOGIN}`);
 }
 
 export interface Load {
@@ -47,13 +47,17 @@ export async function counters(run: AgentRun): Promise<Counters> {
   return at(line, 'puppy.heartbeat.audit') as Counters;
 }
 
-/** Counters once nothing moves any more and the slack of the serial numbers has passed. */
+/** How long an event may be incomplete, and a serial number late, before the agent judges; and some. */
+const SLACK_MS = 2_500;
+
+/** Counters once nothing has moved for longer than the agent waits for what is late. */
 export async function settled(run: AgentRun): Promise<Counters> {
+  const moving = ['events', 'missing', 'records'];
   let last = await counters(run);
-  for (let quiet = 0; quiet < 5; ) {
-    await Bun.sleep(1_000);
+  for (let since = performance.now(); performance.now() - since < SLACK_MS; ) {
+    await Bun.sleep(500);
     const now = await counters(run);
-    quiet = now.events === last.events && now.missing === last.missing ? quiet + 1 : 0;
+    if (moving.some(name => now[name] !== last[name])) since = performance.now();
     last = now;
   }
   return last;
