@@ -145,12 +145,11 @@ export class Engine implements Evidence {
     slot.searchedIn = this.#epoch;
     const { values } = slot;
     if (values.count === 0) return;
-    if (slot.foldedLiterals !== undefined) {
-      const folded = slot.folded();
-      for (let i = 0; i < values.count; i++) slot.foldedLiterals.run(folded[i]!, this.#epoch, this.#hit);
-    }
-    if (slot.casedLiterals !== undefined) {
-      for (let i = 0; i < values.count; i++) slot.casedLiterals.run(values.items[i]!, this.#epoch, this.#hit);
+    for (let i = 0; i < values.count; i++) {
+      const value = values.items[i]!;
+      slot.casedLiterals?.run(value, true, this.#epoch, this.#hit);
+      if (slot.foldedLiterals === undefined || slot.foldedLiterals.run(value, false, this.#epoch, this.#hit)) continue;
+      slot.foldedLiterals.run(slot.folded()[i]!, true, this.#epoch, this.#hit);
     }
   }
 
@@ -234,8 +233,14 @@ class Slot {
 
   constructor(atoms: readonly Atom[]) {
     const literals = atoms.filter(atom => atom.kind === 'literal');
-    this.foldedLiterals = LiteralSet.of(literals.filter(atom => !atom.literal!.cased));
-    this.casedLiterals = LiteralSet.of(literals.filter(atom => atom.literal!.cased));
+    this.foldedLiterals = LiteralSet.of(
+      literals.filter(atom => !atom.literal!.cased),
+      true,
+    );
+    this.casedLiterals = LiteralSet.of(
+      literals.filter(atom => atom.literal!.cased),
+      false,
+    );
   }
 
   /** The folded values, made once. */
@@ -259,35 +264,28 @@ class Slot {
 
 /** The literals that are looked for in one field. */
 class LiteralSet {
-  readonly #exact = new Map<string, number[]>();
-  #exactMaxLength = -1;
-  readonly #automata: Automaton[] = [];
+  readonly #automata: readonly Automaton[];
 
-  static of(atoms: readonly Atom[]): LiteralSet | undefined {
-    return atoms.length === 0 ? undefined : new LiteralSet(atoms);
+  static of(atoms: readonly Atom[], ignoresCase: boolean): LiteralSet | undefined {
+    return atoms.length === 0 ? undefined : new LiteralSet(atoms, ignoresCase);
   }
 
-  constructor(atoms: readonly Atom[]) {
-    const byWhere: Record<Where, Literal[]> = { contains: [], prefix: [], suffix: [] };
+  constructor(atoms: readonly Atom[], ignoresCase: boolean) {
+    const byWhere = new Map<Where, Literal[]>();
     for (const { id, literal } of atoms) {
       const { kind, text } = literal!;
-      if (kind !== 'exact') byWhere[kind].push({ text, atom: id });
-      else {
-        this.#exact.set(text, [...(this.#exact.get(text) ?? []), id]);
-        this.#exactMaxLength = Math.max(this.#exactMaxLength, text.length);
-      }
+      const where = kind === 'exact' ? 'prefix' : kind;
+      const list = byWhere.get(where) ?? [];
+      list.push({ text, atom: id, isWhole: kind === 'exact' });
+      byWhere.set(where, list);
     }
-    for (const where of ['contains', 'prefix', 'suffix'] as const) {
-      if (byWhere[where].length > 0) this.#automata.push(new Automaton(where, byWhere[where]));
-    }
+    this.#automata = [...byWhere].map(([where, literals]) => new Automaton(where, literals, ignoresCase));
   }
 
-  run(value: string, epoch: number, hit: (atoms: readonly number[]) => void): void {
-    if (value.length <= this.#exactMaxLength) {
-      const atoms = this.#exact.get(value);
-      if (atoms !== undefined) hit(atoms);
-    }
-    for (const automaton of this.#automata) automaton.run(value, epoch, hit);
+  /** False when the value must be folded first. */
+  run(value: string, isFolded: boolean, epoch: number, hit: (atoms: readonly number[]) => void): boolean {
+    for (const automaton of this.#automata) if (!automaton.run(value, isFolded, epoch, hit)) return false;
+    return true;
   }
 
   resetEpochs(): void {
