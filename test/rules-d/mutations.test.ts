@@ -4,6 +4,8 @@
 import { describe, expect, test } from 'bun:test';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { checkCommand } from '../../src/cli/check-command.ts';
+import type { Io } from '../../src/cli/io.ts';
+import { TACTICS, TECHNIQUES } from '../../src/output/ecs/attack.ts';
 import type { Rule } from '../../src/rules/ast.ts';
 import { loadRules } from '../../src/rules/load.ts';
 import { formatProblem } from '../../src/rules/problem.ts';
@@ -21,6 +23,9 @@ const failures = (tested: readonly Rule[]): string[] =>
     return `${fileOf(rule)}: ${test.name}: ${message}`;
   });
 
+/** How many rules of a level are sensible in a pack that must be quiet: few that wake somebody up. */
+const AT_MOST = { critical: 0.1, high: 0.7 };
+
 describe('rules.d', () => {
   test('has no error and no warning, and every test passes', () => {
     expect(problems.map(formatProblem)).toEqual([]);
@@ -29,10 +34,17 @@ describe('rules.d', () => {
   });
 
   test('passes the command as a user runs it', async () => {
-    let out = '';
-    const io = { out: (text: string) => void (out += text), err: (text: string) => void (out += text) };
+    const told: string[] = [];
+    const tell = (text: string): void => void told.push(text);
+    const io: Io = { env: {}, out: tell, err: tell, errIsTerminal: false };
     expect(await checkCommand.run(['--strict', ROOT], io)).toBe(0);
-    expect(out).toContain(`${rules.length} rules in ${rules.length} files`);
+    expect(told.join('')).toContain(`${rules.length} rules in ${rules.length} files`);
+  });
+
+  test('levels: little is critical, and there is context', () => {
+    const share = (level: string): number => rules.filter(({ info }) => info.level === level).length / rules.length;
+    for (const [level, most] of Object.entries(AT_MOST)) expect(share(level)).toBeLessThan(most);
+    expect(share('low') + share('medium')).toBeGreaterThan(0.25);
   });
 
   test('ids are distinct UUIDs of version 4, titles and files are distinct', () => {
@@ -59,8 +71,12 @@ describe.each(rules.map(rule => [fileOf(rule), rule] as const))('%s', (file, rul
     expect(info.authors).toEqual(['puppy-hids']);
     expect(info.version).toMatch(/^\d{4}-\d\d-\d\d$/);
     expect(info.description?.length).toBeGreaterThan(80);
-    expect(info.tags.every(tag => tag.startsWith('attack.'))).toBe(true);
-    expect(info.tags.some(tag => /^attack\.t\d{4}(?:\.\d{3})?$/.test(tag))).toBe(true);
+    const tags = info.tags.map(tag => tag.replace(/^attack\./, ''));
+    const techniques = tags.filter(tag => TECHNIQUES.has(tag.toUpperCase()));
+    const tactics = tags.filter(tag => Object.hasOwn(TACTICS, tag));
+    expect(techniques.length).toBeGreaterThan(0);
+    expect(tactics.length).toBeGreaterThan(0);
+    expect(techniques.length + tactics.length).toBe(tags.length);
     expect(rule.falsePositives.length).toBeGreaterThan(0);
   });
 
