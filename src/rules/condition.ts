@@ -26,7 +26,7 @@ export interface ConditionText {
  */
 export function parseCondition(
   text: ConditionText,
-  names: readonly string[],
+  names: ReadonlySet<string>,
   used: Set<string>,
   report: Report,
 ): Condition | undefined {
@@ -42,14 +42,14 @@ export function parseCondition(
 class Parser {
   readonly #offset: number;
   readonly #end: number;
-  readonly #names: readonly string[];
+  readonly #names: ReadonlySet<string>;
   readonly #used: Set<string>;
   readonly #report: Report;
   readonly #tokens: Token[];
   #at = 0;
   #failed = false;
 
-  constructor(source: ConditionText, names: readonly string[], used: Set<string>, report: Report) {
+  constructor(source: ConditionText, names: ReadonlySet<string>, used: Set<string>, report: Report) {
     this.#offset = source.offset;
     this.#end = source.raw.length;
     this.#names = names;
@@ -138,10 +138,10 @@ class Parser {
     }
     if (this.#keyword() === 'of' && /^(?:\d+|all|any)$/.test(word)) return this.#of(token, word);
     if (RESERVED.has(word)) this.#fail('bad-condition', token, `expected a selection, found "${token.text}"`);
-    if (token.text.includes('*') && !this.#names.includes(token.text)) {
+    if (token.text.includes('*') && !this.#names.has(token.text)) {
       this.#fail('bad-condition', token, 'a pattern needs "1 of" or "all of" before it', `write "1 of ${token.text}"`);
     }
-    if (!this.#names.includes(token.text)) {
+    if (!this.#names.has(token.text)) {
       const help = didYouMean(token.text, this.#names);
       this.#error('undefined-selection', token, `no selection is named "${token.text}"`, help);
     }
@@ -173,9 +173,10 @@ class Parser {
   }
 
   #matching(pattern: string): readonly string[] {
-    if (pattern.toLowerCase() === 'them') return this.#names.filter(name => !name.startsWith('_'));
+    const names = [...this.#names];
+    if (pattern.toLowerCase() === 'them') return names.filter(name => !name.startsWith('_'));
     const parts = pattern.split('*');
-    return this.#names.filter(name => matchesParts(parts, name));
+    return names.filter(name => matchesParts(parts, name));
   }
 }
 

@@ -25,7 +25,7 @@ export function parseDetection(node: Node, source: SourceText, report: Report): 
     report('error', code, range, message, help);
   };
   const selections = new Map<string, Selection>();
-  const names: string[] = [];
+  const names = new Set<string>();
   let condition: Pair | undefined;
   for (const pair of node.pairs) {
     if (pair.key === 'condition') condition = pair;
@@ -36,13 +36,13 @@ export function parseDetection(node: Node, source: SourceText, report: Report): 
         `"${pair.key}" belongs to aggregations, which were removed from Sigma`,
       );
     } else {
-      names.push(pair.key);
+      names.add(pair.key);
       const parsed = parseSelection(pair, report);
       if (parsed === undefined) failed = true;
       else selections.set(pair.key, { name: pair.key, range: pair.keyRange, node: parsed });
     }
   }
-  if (names.length === 0) fail('empty-detection', node.range, 'the detection has no selection');
+  if (names.size === 0) fail('empty-detection', node.range, 'the detection has no selection');
   if (condition === undefined) {
     fail('missing-condition', firstLine(node), 'the detection has no condition');
     return undefined;
@@ -62,7 +62,7 @@ const firstLine = (node: MapNode): Node['range'] => node.pairs[0]?.keyRange ?? n
 /** A list of conditions is an OR. */
 function parseConditions(
   pair: Pair,
-  names: readonly string[],
+  names: ReadonlySet<string>,
   used: Set<string>,
   source: SourceText,
   report: Report,

@@ -98,6 +98,11 @@ export class Engine implements Evidence {
     this.#queue = new Uint32Array(rules.length);
   }
 
+  /** Whether no event of its kind can match any of the rules. */
+  get isIdle(): boolean {
+    return this.#indexSlots.length === 0 && this.#always.length === 0;
+  }
+
   /** Indexes into `rules` of those that match, sorted; valid until the next call. */
   evaluate(fill: Fill): readonly number[] {
     if (++this.#epoch >= EPOCH_MAX) this.#resetEpochs();

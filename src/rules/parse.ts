@@ -28,6 +28,7 @@ const KEYS = new Set(
     'fields falsepositives level tags scope puppy custom_attributes'
   ).split(' '),
 );
+const PROBLEMS_MAX = 200;
 const STATUSES = ['stable', 'test', 'experimental', 'deprecated', 'unsupported'];
 
 export function parseRules(file: string, text: string): ParsedFile {
@@ -36,7 +37,10 @@ export function parseRules(file: string, text: string): ParsedFile {
   const rules: ParsedRule[] = [];
   let rejected = 0;
   const report: Report = (severity, code, range, message, help) => {
-    problems.push(source.problem(severity, code, range, message, help));
+    if (problems.length < PROBLEMS_MAX) problems.push(source.problem(severity, code, range, message, help));
+    else if (problems.length === PROBLEMS_MAX) {
+      problems.push(source.problem('error', 'too-many-problems', range, 'more problems follow, which are not told'));
+    }
   };
   const documents = readDocuments(text, report);
   if (documents.length === 0 && problems.length === 0)

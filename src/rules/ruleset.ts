@@ -169,8 +169,8 @@ class RecordEngine {
   #record: RecordView | undefined;
 
   constructor(rules: readonly Rule[], canHave: (field: string) => boolean) {
-    this.isEmpty = rules.length === 0;
     this.#engine = new Engine(rules, KEYWORDS, canHave);
+    this.isEmpty = this.#engine.isIdle;
     const keywords: CollectRecord = (record, _event, out) => {
       for (const [, value] of record.entries()) out.add(value);
     };

@@ -38,7 +38,12 @@ class TooLarge extends Error {}
 export function readDocuments(text: string, report: Report): Node[] {
   let documents: Document.Parsed<ParsedNode>[];
   try {
-    const parsed = parseAllDocuments(text, { prettyErrors: false, strict: true, uniqueKeys: true, logLevel: 'silent' });
+    const parsed = parseAllDocuments(text, {
+      prettyErrors: false,
+      strict: true,
+      uniqueKeys: false,
+      logLevel: 'silent',
+    });
     documents = Array.isArray(parsed) ? parsed : [];
   } catch {
     report('error', 'yaml', [0, 0], 'the YAML is nested too deeply');
@@ -46,10 +51,16 @@ export function readDocuments(text: string, report: Report): Node[] {
   }
   const nodes: Node[] = [];
   for (const document of documents) {
-    for (const error of document.errors) report('error', 'yaml', error.pos, error.message);
+    for (const error of document.errors) {
+      // The composer's own bound is the stack's.
+      const isDepth = error.message.startsWith('Maximum call stack');
+      report('error', 'yaml', error.pos, isDepth ? 'the YAML is nested too deeply' : error.message);
+    }
     if (document.errors.length > 0 || document.contents === null) continue;
+    const walk = new Walk(report);
     try {
-      nodes.push(new Walk().node(document.contents, 0));
+      const node = walk.node(document.contents, 0);
+      if (!walk.failed) nodes.push(node);
     } catch (error) {
       if (!(error instanceof TooLarge)) throw error;
       report('error', 'yaml', rangeOf(document.contents), error.message);
@@ -65,7 +76,13 @@ function rangeOf(node: ParsedNode | null): Range {
 
 class Walk {
   readonly #anchors = new Map<string, ParsedNode>();
+  readonly #report: Report;
   #count = 0;
+  failed = false;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
 
   node(node: ParsedNode | null, depth: number): Node {
     // Aliases can make a small file large, and a circle endless.
@@ -92,15 +109,19 @@ class Walk {
   }
 
   #pairs(map: YAMLMap.Parsed, depth: number): Pair[] {
+    const keys = new Set<string>();
     return map.items.map(pair => {
-      const key = this.node(pair.key, depth + 1);
+      const keyNode = this.node(pair.key, depth + 1);
       const value = this.node(pair.value, depth + 1);
-      const place: Range = value.range[1] > 0 ? value.range : key.range;
-      return {
-        key: key.kind === 'scalar' ? key.text : '?',
-        keyRange: key.range,
-        value: { ...value, range: place },
-      };
+      const place: Range = value.range[1] > 0 ? value.range : keyNode.range;
+      const key = keyNode.kind === 'scalar' ? keyNode.text : '?';
+      // The library's own check compares each key with each other.
+      if (keys.has(key)) {
+        this.failed = true;
+        this.#report('error', 'yaml', keyNode.range, `the key "${key}" is there twice`);
+      }
+      keys.add(key);
+      return { key, keyRange: keyNode.range, value: { ...value, range: place } };
     });
   }
 }
