@@ -43,8 +43,6 @@ export function parseRules(file: string, text: string): ParsedFile {
     }
   };
   const documents = readDocuments(text, report);
-  if (documents.length === 0 && problems.length === 0)
-    report('warning', 'empty-file', [0, 0], 'the file holds no rule');
   if (documents.length === 0 && problems.some(problem => problem.severity === 'error')) rejected++;
   for (const document of documents) {
     if (document.kind === 'scalar' && document.type === 'null') continue;
@@ -52,6 +50,7 @@ export function parseRules(file: string, text: string): ParsedFile {
     if (parsed === undefined) rejected++;
     else rules.push(parsed);
   }
+  if (rules.length === 0 && problems.length === 0) report('warning', 'empty-file', [0, 0], 'the file holds no rule');
   return { rules, problems, rejected };
 }
 

@@ -294,11 +294,15 @@ describe('garbage', () => {
     const deep = `${'['.repeat(100_000)}`;
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefghi'].map((c, i) => `${c}: &${c} [${`*${'abcdefghi'[i]},`.repeat(9)}]`).join('\n')}`;
     const circle = 'title: x\nlogsource: {product: linux}\ndetection: &d {a: *d, condition: a}';
-    for (const source of [deep, bomb, circle]) {
+    const wide = `${Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join('\n')}`;
+    const anchors = '&a '.repeat(100_000);
+    const documents = '---\n'.repeat(50_000);
+    for (const source of [deep, bomb, circle, wide, anchors, documents]) {
       const start = performance.now();
       const { rules, problems } = parseRules('x.yml', source);
       expect(rules).toEqual([]);
       expect(problems.length).toBeGreaterThan(0);
+      expect(problems.length).toBeLessThan(300);
       expect(performance.now() - start).toBeLessThan(10_000);
     }
   });
