@@ -50,9 +50,11 @@ double add(std::unique_ptr<Source> source) {
   return static_cast<double>(sources.size() - 1);
 }
 
-double number(const Napi::Object& o, const char* name, double fallback) {
+// A size or a time; what is none (negative, NaN, absurd) gives the fallback.
+int number(const Napi::Object& o, const char* name, int fallback) {
   const Napi::Value v = o.Get(name);
-  return v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : fallback;
+  const double d = v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : -1;
+  return d >= 0 && d <= 1 << 30 ? static_cast<int>(d) : fallback;
 }
 
 puppy::AssemblerOptions assemblerOptions(const Napi::Object& o) {
@@ -175,8 +177,8 @@ Napi::Value AuditOpen(const Napi::CallbackInfo& info) {
   puppy::AuditReaderOptions r;
   r.assembler = assemblerOptions(o);
   r.multicast = o.Get("multicast").ToBoolean().Value();
-  r.receiveBufferBytes = static_cast<int>(number(o, "receiveBufferBytes", 64 << 20));
-  r.coalesceMs = static_cast<int>(number(o, "coalesceMs", 50));
+  r.receiveBufferBytes = number(o, "receiveBufferBytes", 64 << 20);
+  r.coalesceMs = number(o, "coalesceMs", 50);
   auto source = std::make_unique<Source>();
   source->reader = std::make_unique<AuditReader>(r);
   const int e = source->reader->open();
