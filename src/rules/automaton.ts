@@ -13,6 +13,7 @@ export interface Literal {
 /** Transitions of states near the root are a table; the many that lie deep and are seldom reached are looked up. */
 const TABLE_MAX_ENTRIES = 1 << 20;
 const DEAD = -1;
+const NONE: readonly number[] = [];
 
 type Hit = (atoms: readonly number[]) => void;
 
@@ -66,8 +67,8 @@ export class Automaton {
     this.#report = new Int32Array(states.length);
     this.#reportNext = new Int32Array(states.length);
     this.#told = new Uint32Array(states.length);
-    this.#atoms = states.map(state => state.atoms);
-    this.#wholes = states.map(state => state.wholes);
+    this.#atoms = states.map(({ atoms }) => (atoms.length === 0 ? NONE : atoms));
+    this.#wholes = states.map(({ wholes }) => (wholes.length === 0 ? NONE : wholes));
     this.#table = new Int32Array(this.#tableStates * classCount).fill(where === 'contains' ? 0 : DEAD);
     this.#deep = states.slice(this.#tableStates).map(state => state.next);
     this.#link(states);

@@ -43,8 +43,8 @@ export function parseRules(file: string, text: string): ParsedFile {
     }
   };
   const documents = readDocuments(text, report);
-  if (documents.length === 0 && problems.some(problem => problem.severity === 'error')) rejected++;
-  for (const document of documents) {
+  rejected += documents.failed;
+  for (const document of documents.nodes) {
     if (document.kind === 'scalar' && document.type === 'null') continue;
     const parsed = parseDocument(document, source, report);
     if (parsed === undefined) rejected++;

@@ -34,8 +34,11 @@ const DEPTH_MAX = 64;
 
 class TooLarge extends Error {}
 
-/** The documents of `text`; a document with an error is reported and left out. Never throws. */
-export function readDocuments(text: string, report: Report): Node[] {
+/** The documents of `text`; one with an error is reported, counted as failed, and left out. Never throws. */
+export function readDocuments(
+  text: string,
+  report: Report,
+): { readonly nodes: readonly Node[]; readonly failed: number } {
   let documents: Document.Parsed<ParsedNode>[];
   try {
     const parsed = parseAllDocuments(text, {
@@ -47,26 +50,30 @@ export function readDocuments(text: string, report: Report): Node[] {
     documents = Array.isArray(parsed) ? parsed : [];
   } catch {
     report('error', 'yaml', [0, 0], 'the YAML is nested too deeply');
-    return [];
+    return { nodes: [], failed: 1 };
   }
   const nodes: Node[] = [];
+  let failed = 0;
   for (const document of documents) {
     for (const error of document.errors) {
       // The composer's own bound is the stack's.
       const isDepth = error.message.startsWith('Maximum call stack');
       report('error', 'yaml', error.pos, isDepth ? 'the YAML is nested too deeply' : error.message);
     }
+    if (document.errors.length > 0) failed++;
     if (document.errors.length > 0 || document.contents === null) continue;
     const walk = new Walk(report);
     try {
       const node = walk.node(document.contents, 0);
-      if (!walk.failed) nodes.push(node);
+      if (walk.failed) failed++;
+      else nodes.push(node);
     } catch (error) {
       if (!(error instanceof TooLarge)) throw error;
       report('error', 'yaml', rangeOf(document.contents), error.message);
+      failed++;
     }
   }
-  return nodes;
+  return { nodes, failed };
 }
 
 function rangeOf(node: ParsedNode | null): Range {
