@@ -267,7 +267,7 @@ export const COMMON_RECORDS: readonly string[] = [...FIELDS_OF_RECORD.keys()];
 
 /** Whether a record of the type can have the field. */
 export function canHaveField(type: string, name: string): boolean {
-  if (name === '' || name.includes('.') || FIELDS.exec.has(name)) return true;
+  if (name === '' || FIELDS.exec.has(canonicalName(name))) return true;
   const argument = /^a(\d+)$/.exec(name);
   if (argument !== null)
     return type === 'SYSCALL' ? Number(argument[1]) < 4 : !FIELDS_OF_RECORD.has(type) || type === 'EXECVE';
@@ -277,13 +277,11 @@ export function canHaveField(type: string, name: string): boolean {
 export const isRecordField = (name: string): boolean =>
   RECORD_FIELDS.has(name) || /^a\d{1,5}$/.test(name) || FIELDS.exec.has(canonicalName(name));
 
-/** A field of single audit records: the record's own, or where its name has a dot the event's. */
+/** A field of single audit records: the record's own, or by a name that audit doesn't use the event's. */
 export function recordField(name: string): CollectRecord {
   if (name === 'type') return (record, _event, out) => out.add(record.type);
-  if (name.includes('.')) {
-    const collect = FIELDS.exec.get(canonicalName(name))?.collect;
-    return (record, event, out) => (collect === undefined ? out.add(record.get(name)) : collect(event, out));
-  }
+  const ofEvent = RECORD_FIELDS.has(name) ? undefined : FIELDS.exec.get(canonicalName(name))?.collect;
+  if (ofEvent !== undefined) return (_record, event, out) => ofEvent(event, out);
   // Rules name system calls under either key: the number's and the name's.
   if (name === 'syscall') {
     return (record, _event, out) => {

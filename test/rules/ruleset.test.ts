@@ -219,6 +219,13 @@ describe('single records', () => {
     expect([fires(['dd', 'if=']), fires(['dd', 'of=']), fires(['dd if='])]).toEqual([true, false, false]);
   });
 
+  test('the event’s own fields go with those of any of its records', () => {
+    const event = exec({ executable: '/usr/bin/x', commandLine: 'x -v' }, undefined, [record('CWD', { cwd: '/tmp' })]);
+    expect(matches({ type: 'CWD', cwd: '/tmp', 'process.executable': '/usr/bin/x' }, event, AUDITD)).toBe(true);
+    expect(matches({ type: 'CWD', 'CommandLine|contains': '-v' }, event, AUDITD)).toBe(true);
+    expect(matches({ type: 'CWD', 'CommandLine|contains': '-w' }, event, AUDITD)).toBe(false);
+  });
+
   test('each of several keys counts', () => {
     const event = withRecords(call('connect', { key: 'mine\x01susp_activity' }));
     expect(matches({ key: 'susp_activity' }, event, AUDITD)).toBe(true);
