@@ -17,7 +17,7 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
       </testcase>
     </testsuite>
     <testcase name="later" classname="" time="0" file="a.test.ts" line="8" assertions="0">
-      <skipped message="TODO" />
+      <skipped message="later" />
     </testcase>
   </testsuite>
 </testsuites>`;
