@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'bun:test';
 import { mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { comparable, executable, REPLAY, root, run } from './executable.ts';
+import { comparable, executable, REPLAY, root, run } from '../binary/executable.ts';
 
 const EM_AARCH64 = 183;
 const scratch = mkdtempSync(join(tmpdir(), 'puppy-arm64-'));
