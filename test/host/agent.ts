@@ -258,10 +258,12 @@ export function hostRule(...args: readonly string[]): void {
   );
 }
 
+const sorted = (rules: string): string => rules.trim().split('\n').sort().join('\n');
+
 function allowed(state: AuditState): AuditState {
   if (ownRules.length === 0) return state;
-  const rules = state.rules.split('\n').filter(line => line.startsWith('-'));
-  return { ...state, rules: `${[...ownRules.toReversed(), ...rules].join('\n')}\n` };
+  const rules = [...ownRules, ...state.rules.split('\n').filter(line => line.startsWith('-'))];
+  return { ...state, rules: sorted(rules.join('\n')) };
 }
 
 /**
@@ -281,7 +283,7 @@ export function guardKernel(): { before: () => AuditState } {
       await run.ended();
     }
     const now = auditState();
-    if (Bun.deepEquals(now, allowed(state!))) {
+    if (Bun.deepEquals(ownRules.length > 0 ? { ...now, rules: sorted(now.rules) } : now, allowed(state!))) {
       if (ownRules.length > 0) restoreAudit(state!);
       ownRules.length = 0;
       return;
