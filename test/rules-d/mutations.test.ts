@@ -2,12 +2,15 @@
 // its own failing isn't tested.
 
 import { describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { checkCommand } from '../../src/cli/check-command.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { TACTICS, TECHNIQUES } from '../../src/output/ecs/attack.ts';
 import type { Rule } from '../../src/rules/ast.ts';
+import { lintRule } from '../../src/rules/lint.ts';
 import { loadRules } from '../../src/rules/load.ts';
+import { type ParsedRule, parseRules } from '../../src/rules/parse.ts';
 import { formatProblem } from '../../src/rules/problem.ts';
 import { compileRuleset } from '../../src/rules/ruleset.ts';
 import { runRuleTests } from '../../src/rules/tests.ts';
@@ -22,6 +25,10 @@ const failures = (tested: readonly Rule[]): string[] =>
   runRuleTests(compileRuleset(tested), () => []).failures.map(({ rule, test, message }) => {
     return `${fileOf(rule)}: ${test.name}: ${message}`;
   });
+
+/** The changes of a rule that none of its tests notices. */
+const survivorsOf = (rule: Rule): string[] =>
+  [...mutantsOf(rule)].filter(mutant => failures([mutant.rule]).length === 0).map(({ what }) => what);
 
 /** How many rules of a level are sensible in a pack that must be quiet: few that wake somebody up. */
 const AT_MOST = { critical: 0.1, high: 0.7 };
@@ -57,6 +64,16 @@ describe('rules.d', () => {
   });
 });
 
+test('the rule in docs/rules.md is one that could stand here', () => {
+  const guide = readFileSync(resolve(import.meta.dir, '../../docs/rules.md'), 'utf8');
+  const [example] = /^ {4}title: (?:.*\n {4})+.*\n/m.exec(guide)!;
+  const parsed = parseRules('docs/rules.md', example.replaceAll(/^ {4}/gm, ''));
+  expect([...parsed.problems, ...parsed.rules.flatMap(lintRule)].map(formatProblem)).toEqual([]);
+  const [{ rule }] = parsed.rules as [ParsedRule];
+  expect(failures([rule])).toEqual([]);
+  expect(survivorsOf(rule)).toEqual([]);
+});
+
 const FOLDERS: Readonly<Record<string, string>> = {
   process_creation: 'process',
   network_connection: 'network',
@@ -88,7 +105,6 @@ describe.each(rules.map(rule => [fileOf(rule), rule] as const))('%s', (file, rul
   });
 
   test('no selection, part of one or value of a list can go unnoticed', () => {
-    const survivors = [...mutantsOf(rule)].filter(mutant => failures([mutant.rule]).length === 0);
-    expect(survivors.map(({ what }) => what)).toEqual([]);
+    expect(survivorsOf(rule)).toEqual([]);
   });
 });
