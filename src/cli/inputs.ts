@@ -2,7 +2,7 @@
 
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { isRecording } from '../recording/reader.ts';
 
@@ -63,20 +63,22 @@ export async function* readLogs(
     const name = input.kind === 'stdin' ? 'standard input' : input.path;
     const raw: Readable =
       input.kind === 'stdin' ? process.stdin : createReadStream(input.path, { highWaterMark: 1 << 18 });
-    raw.on('data', (chunk: Buffer) => onBytes(chunk.length));
-    raw.pause();
-    const gunzip = input.kind === 'log' && input.gzip ? createGunzip() : undefined;
-    if (gunzip !== undefined) {
-      raw.on('error', error => gunzip.destroy(error));
-      raw.pipe(gunzip);
-    }
+    const counted = countedBytes(raw, onBytes);
+    const unpacked = input.kind === 'log' && input.gzip ? pipeline(counted, createGunzip(), () => undefined) : counted;
     try {
-      for await (const chunk of gunzip ?? raw) yield chunk as Uint8Array;
+      for await (const chunk of unpacked) yield chunk as Uint8Array;
     } catch (error) {
       throw new Error(`${name}: ${(error as Error).message}`);
     }
     // A file that ends without a newline is not continued by the next.
     yield NEWLINE;
+  }
+}
+
+async function* countedBytes(source: Readable, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    onBytes((chunk as Uint8Array).length);
+    yield chunk as Uint8Array;
   }
 }
 
