@@ -110,7 +110,7 @@ export class Agent {
     const nowMs = Date.now();
     this.recorder?.seed(nowMs);
     this.parts.table.seed(nowMs);
-    const { canFire, reasons } = verdictSummary(this.rules.ruleset);
+    const { canFire, reasons, notAskedFor } = verdictSummary(this.rules.ruleset);
     this.say(
       this.voice.say(
         'agent_started',
@@ -126,6 +126,11 @@ export class Agent {
     );
     this.sayRules();
     for (const [reason, count] of Object.entries(reasons)) this.log.info(`${count} rules can't fire: ${reason}`);
+    if (notAskedFor > 0) {
+      this.log.info(
+        `${notAskedFor} rules are about records that the agent doesn't ask the kernel for; they fire where the host's audit rules or audit.rules bring them`,
+      );
+    }
     this.log.info(
       `watching in mode ${state.mode}: ${canFire} rules, ${state.ruleCount} kernel rules; stop with Ctrl-C`,
     );
@@ -141,8 +146,8 @@ export class Agent {
       this.voice.heartbeat(nowMs, {
         uptime_s: Math.round((nowMs - this.startedMs) / 1000),
         audit: this.source.counters(),
-        process_table: this.parts.table.counters,
-        pipeline: this.parts.counters,
+        process_table: { ...this.parts.table.counters },
+        pipeline: { ...this.parts.counters },
         rules: { loaded: this.rules.ruleset.rules.length, rejected: this.rules.rejected },
         outputs: Object.fromEntries(this.outputs.counters().map(({ name, ...counters }) => [name, counters])),
         memory: { rss_bytes: process.memoryUsage.rss() },
@@ -179,7 +184,7 @@ export class Agent {
       this.voice.say('agent_stopped', Date.now(), `puppy-hids stopped: ${reason}`, {
         reason,
         audit: totals,
-        pipeline: this.parts.counters,
+        pipeline: { ...this.parts.counters },
       }),
     );
     this.recorder?.close();

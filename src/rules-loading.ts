@@ -37,16 +37,27 @@ export function loadRuleset(paths: readonly string[]): LoadedRuleset {
   return { ruleset: compileRuleset(loaded.rules), problems: loaded.problems, rejected: loaded.rejected, paths: wanted };
 }
 
-/** How many of the rules can fire, and what keeps the others from it, for people. */
-export function verdictSummary(ruleset: Ruleset): {
+export interface VerdictSummary {
   readonly canFire: number;
+  /** What keeps the others from it, with how many. */
   readonly reasons: Readonly<Record<string, number>>;
-} {
+  /** Of those that can fire: rules over records that this version doesn't ask the kernel for. The host's own audit rules may bring them. */
+  readonly notAskedFor: number;
+}
+
+export function verdictSummary(ruleset: Ruleset): VerdictSummary {
   const reasons: Record<string, number> = {};
   let canFire = 0;
-  for (const verdict of ruleset.verdicts) {
-    if (verdict.canFire) canFire++;
-    else reasons[verdict.reason ?? 'unknown'] = (reasons[verdict.reason ?? 'unknown'] ?? 0) + 1;
+  let notAskedFor = 0;
+  for (const { canFire: can, reason = 'unknown', needs } of ruleset.verdicts) {
+    if (!can) {
+      reasons[reason] = (reasons[reason] ?? 0) + 1;
+      continue;
+    }
+    canFire++;
+    const asked = needs.exec || needs.execFailed || needs.connect || needs.accept;
+    if (!asked && needs.syscalls.length + needs.files.length + needs.keys.length + needs.recordTypes.length > 0)
+      notAskedFor++;
   }
-  return { canFire, reasons };
+  return { canFire, reasons, notAskedFor };
 }
