@@ -5,6 +5,7 @@ import { safeText } from '../core/text.ts';
 import { isEncoded, KEY, KEYS, type Key } from './keys.ts';
 import { recordTypeName } from './tables/record-types.ts';
 import { hexDigit, present } from './values.ts';
+import { word } from './words.ts';
 
 const HEADER_INTS = 14;
 const RECORD_INTS = 4;
@@ -51,6 +52,10 @@ export class Batch {
   }
 }
 
+/** The time of the last stamp, which is the next one's too more often than not: the kernel's clock ticks every 4 to 10 ms. */
+let stampMs = -1;
+let stampTime = '';
+
 /** Where short hex values are decoded. */
 const scratch = Buffer.alloc(512);
 
@@ -89,9 +94,13 @@ export class AuditEvent {
   /** `sec.ms:serial`, as the record has it. */
   get stamp(): string {
     const ms = this.timeMs;
-    const seconds = Math.floor(ms / 1000);
-    const millis = ms - seconds * 1000;
-    return `${seconds}.${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}:${this.serial}`;
+    if (ms !== stampMs) {
+      const seconds = Math.floor(ms / 1000);
+      const millis = ms - seconds * 1000;
+      stampMs = ms;
+      stampTime = `${seconds}.${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}:`;
+    }
+    return stampTime + this.serial;
   }
   /** Bytes of all its records as received. */
   get inputBytes(): number {
@@ -183,7 +192,7 @@ export class AuditEvent {
     const flags = ints[field + 2]!;
     const from = this.dataStart + ints[field + 1]!;
     const to = from + (flags >>> 4);
-    return flags & PLAIN ? bytes.latin1Slice(from, to) : safeText(bytes, from, to);
+    return flags & PLAIN ? word(bytes, from, to) : safeText(bytes, from, to);
   }
 
   /** An encoded field's text: quoted as it stands, hex decoded; an unquoted `(null)`, `(none)`, `?` or nothing is absent. */
