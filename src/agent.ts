@@ -169,6 +169,11 @@ export class Agent {
     }
     this.rules = next;
     this.parts.setRuleset(next.ruleset);
+    try {
+      this.source.refreshRules();
+    } catch (error) {
+      this.log.error(`asking the kernel for what the new rules need: ${(error as Error).message}`);
+    }
     this.sayRules();
     this.log.info(`${next.ruleset.rules.length} rules loaded`);
   }
@@ -208,12 +213,10 @@ export class Agent {
     const { config } = this;
     const boot = this.liveFacts.boot();
     const self = this.liveFacts.startTicks(process.pid);
-    const needs = kernelNeeds(this.rules.ruleset.needs, config.events);
     const context = hostRuleContext(this.host.architecture);
     const wanted = {
       architecture: this.host.architecture,
       pid: process.pid,
-      needs,
       texts: config.audit.rules,
       context,
     };
@@ -227,7 +230,8 @@ export class Agent {
         coalesceMs: COALESCE_MS,
         stateFile: join(config.stateDir, AUDIT_STATE_FILE),
         identity: { bootId: boot?.bootId ?? '', pid: process.pid, startTicks: self ?? 0 },
-        rules: saddrFam => wantedRules(wanted, saddrFam),
+        rules: saddrFam =>
+          wantedRules({ ...wanted, needs: kernelNeeds(this.rules.ruleset.needs, config.events) }, saddrFam),
         inspect: status => this.inspect(status.pid),
         isRunning: (pid, startTicks) => this.liveFacts.startTicks(pid) === startTicks,
       },

@@ -87,7 +87,7 @@ export class KernelSetup {
 
   /** Adds the rules that the host's own don't make needless. Throws only where nothing can be added at all (EPERM). */
   addRules(wanted: readonly WantedRule[]): AddedRules {
-    const host = kernelRules();
+    const host = kernelRules().filter(rule => !this.rules.some(ours => ruleEquals(rule, ours)));
     const added: string[] = [];
     const covered: string[] = [];
     const refused: { text: string; code: string; optional: boolean }[] = [];
@@ -133,15 +133,27 @@ export class KernelSetup {
     return count;
   }
 
+  /** Other rules than before: what is new is added before what is needless goes, so that nothing is unseen meanwhile. */
+  replaceRules(wanted: readonly WantedRule[]): AddedRules {
+    const before = [...this.rules];
+    const result = this.addRules(wanted.filter(({ rule }) => !before.some(ours => ruleEquals(rule, ours))));
+    this.remove(before.filter(ours => !wanted.some(({ rule }) => ruleEquals(rule, ours))));
+    return result;
+  }
+
   deleteRules(): void {
-    for (const rule of this.rules) {
+    this.remove(this.rules);
+  }
+
+  private remove(rules: readonly Rule[]): void {
+    for (const rule of rules) {
       try {
         deleteRule(encodeRule(rule));
       } catch (error) {
         if (!(error instanceof AuditError && error.code === 'ENOENT')) throw error;
       }
     }
-    this.rules = [];
+    this.rules = this.rules.filter(rule => !rules.includes(rule));
     this.save();
   }
 

@@ -83,6 +83,7 @@ export class AuditSource {
   private mode: Mode = 'observe';
   private added: AddedRules | undefined;
   private rulesWanted = false;
+  private saddrFam = true;
   /** Counters of readers that were closed. */
   private closed: LossCounters = NO_LOSS;
   private closedTotals = { events: 0, records: 0, bytes: 0, overruns: 0, late: 0 };
@@ -245,12 +246,23 @@ export class AuditSource {
     return reader;
   }
 
+  /** What {@link AuditSourceOptions.rules} gives has changed. Throws AuditError. */
+  refreshRules(): void {
+    if (this.stopping || this.mode === 'observe' || !this.rulesWanted) return;
+    this.tellAdded(this.setup.replaceRules(this.options.rules(this.saddrFam)));
+  }
+
   private addRules(): void {
-    let result = this.setup.addRules(this.options.rules(true));
+    let result = this.setup.addRules(this.options.rules(this.saddrFam));
     if (result.refused.some(r => r.code === 'EINVAL' && r.text.includes('saddr_fam'))) {
+      this.saddrFam = false;
       this.setup.deleteRules();
       result = this.setup.addRules(this.options.rules(false));
     }
+    this.tellAdded(result);
+  }
+
+  private tellAdded(result: AddedRules): void {
     this.added = result;
     for (const { text, code, optional } of result.refused) {
       this.sink.note({
