@@ -110,6 +110,14 @@ export function decideMode(requested: RequestedMode, host: HostAuditState): Mode
         'Delete it ("auditctl -d never,task", and in /etc/audit/rules.d), then restart the daemons that matter',
     );
   }
+  const hidden = host.rules.filter(rule => /^-a (never,exit|exit,never)\b/.test(rule));
+  if (hidden.length > 0) {
+    warn(
+      'audit_exit_never',
+      `the first rule that matches decides, and the host's audit rule "${hidden[0]}"${hidden.length > 1 ? ` and ${hidden.length - 1} more` : ''} ` +
+        'stands before ours: what it matches is not seen',
+    );
+  }
   const missing = host.excludedTypes.filter(type =>
     ['CWD', 'EOE', 'PROCTITLE', 'PATH', 'EXECVE', 'SOCKADDR', 'SYSCALL'].includes(type),
   );

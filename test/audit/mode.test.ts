@@ -67,6 +67,11 @@ describe('states of a host', () => {
     for (const rule of ['-a never,task', '-a task,never'])
       expect(accepted('auto', {}, { rules: [rule] }).codes).toEqual(['audit_task_never']);
   });
+  test('rules of the host that hide what ours would see', () => {
+    const hides = ['-a never,exit -S all -F auid!=1000', '-a exit,never -S execve'];
+    for (const rule of hides) expect(accepted('auto', {}, { rules: [rule] }).codes).toEqual(['audit_exit_never']);
+    expect(accepted('auto', {}, { rules: ['-a never,filesystem -F fstype=tracefs'] }).codes).toEqual([]);
+  });
   test('excluded record types that events need', () => {
     expect(accepted('auto', {}, { excludedTypes: ['CWD', 'USER_CMD'] }).codes).toEqual(['audit_excluded']);
     expect(accepted('auto', {}, { excludedTypes: ['USER_CMD'] }).codes).toEqual([]);

@@ -118,20 +118,37 @@ test('pids that come again at once: two processes are never mixed', async () => 
   });
 }, 60_000);
 
-test('a mistake of the agent: it ends with 1, and the kernel is as it was', async () => {
-  const before = auditState();
-  const preload = join(folder(), 'throw.ts');
-  writeFileSync(preload, "setTimeout(() => { throw new Error('made for the test'); }, 1500);\n");
-  const main = join(import.meta.dir, '../../src/cli/main.ts');
-  const r = spawnSync(process.execPath, ['--preload', preload, main, 'run', '--rules', RULES], {
-    encoding: 'utf8',
-    timeout: 15_000,
-    env: { ...process.env, PUPPY_HIDS_STATE_DIR: join(folder(), 'state') },
-  });
-  expect(r.stderr).toContain('made for the test');
-  expect(r.status).toBe(1);
-  expect(auditState()).toEqual(before);
-}, 20_000);
+describe('a mistake of the agent: it ends with 1, and the kernel is as it was', () => {
+  const cases = {
+    'on its own': "setTimeout(() => { throw new Error('made for the test'); }, 1500);",
+    'while it handles an event':
+      "setTimeout(() => { Buffer.prototype.latin1Slice = () => { throw new Error('made for the test'); }; }, 1500);",
+  };
+  for (const [when, code] of Object.entries(cases)) {
+    test(when, async () => {
+      const before = auditState();
+      const preload = join(folder(), 'throw.ts');
+      writeFileSync(preload, code);
+      const main = join(import.meta.dir, '../../src/cli/main.ts');
+      const child = Bun.spawn([process.execPath, '--preload', preload, main, 'run', '--rules', RULES], {
+        stdout: 'ignore',
+        stderr: 'pipe',
+        env: { ...process.env, PUPPY_HIDS_STATE_DIR: join(folder(), 'state') },
+      });
+      const noise = setInterval(() => spawnSync(helper(), ['leaf']), 200);
+      const limit = setTimeout(() => child.kill('SIGKILL'), 12_000);
+      const [status, err] = await Promise.all([child.exited, new Response(child.stderr).text()]);
+      clearInterval(noise);
+      clearTimeout(limit);
+      expect(err).toContain('made for the test');
+      expect(status).toBe(1);
+      expect({ ...auditState(), status: { ...auditState().status, pid: 0 } }).toEqual({
+        ...before,
+        status: { ...before.status, pid: 0 },
+      });
+    }, 20_000);
+  }
+});
 
 describe('pipes', () => {
   const command = (tail: string): { out: string; err: string; status: string } => {
