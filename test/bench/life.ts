@@ -8,6 +8,7 @@ import { AGENT, BUILD } from './programs.ts';
 import { type Agent, heartbeat, startAgent, stopAgent } from './readers.ts';
 
 const IDLE_MS = 10_000;
+const REPLAY_LIMIT_MS = 240_000;
 
 export interface StartResult {
   readonly rules: string;
@@ -73,6 +74,8 @@ export async function measureReplay(name: string, rules: readonly string[], even
     stdout: 'ignore',
     stderr: 'ignore',
   });
+  // One that hangs must not keep the benchmark, and the kernel's audit with it.
+  const limit = setTimeout(() => child.kill('SIGKILL'), REPLAY_LIMIT_MS);
   const start = performance.now();
   const feed = async (from: number, to: number): Promise<void> => {
     for (const piece of execLog(from, to)) {
@@ -88,7 +91,9 @@ export async function measureReplay(name: string, rules: readonly string[], even
   const cpu = cpuSeconds(child.pid);
   const peak = peakRssMib(child.pid);
   await child.stdin.end();
-  await child.exited;
+  const code = await child.exited;
+  clearTimeout(limit);
+  if (code !== 0) throw new Error(`the replay ended with ${code}, or took longer than ${REPLAY_LIMIT_MS / 1000} s`);
   const seconds = (performance.now() - start) / 1000;
   rmSync(out, { force: true });
   return {
