@@ -163,15 +163,19 @@ export class AuditSource {
     if (this.stopping) return;
     this.stopping = true;
     const problems: string[] = [];
-    try {
-      this.setup.deleteRules();
-      this.waitForBacklog();
-      const othersOwn = this.mode !== 'own';
-      if (!othersOwn) setStatus('pid', 0);
-      problems.push(...this.setup.restore(othersOwn));
-    } catch (error) {
-      problems.push((error as Error).message);
-    }
+    // Each step is tried, whatever became of the one before.
+    const attempt = (step: () => void): void => {
+      try {
+        step();
+      } catch (error) {
+        problems.push((error as Error).message);
+      }
+    };
+    const othersOwn = this.mode !== 'own';
+    attempt(() => this.setup.deleteRules());
+    attempt(() => this.waitForBacklog());
+    if (!othersOwn) attempt(() => setStatus('pid', 0));
+    attempt(() => problems.push(...this.setup.restore(othersOwn)));
     for (const problem of problems) {
       this.sink.note({
         code: 'audit_restore_failed',

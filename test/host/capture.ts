@@ -32,7 +32,8 @@ copyFileSync(program, Buffer.concat([Buffer.from(`${dir}/caf`), Buffer.from([0xe
 const server = createServer(socket => socket.end());
 await new Promise<void>(done => server.listen(47_111, '::', done));
 
-const sh = (text: string): unknown => spawnSync('/bin/sh', ['-c', text], { cwd: dir, env: { PATH: '/usr/bin:/bin' } });
+const sh = (text: string): unknown =>
+  spawnSync('/bin/sh', ['-c', text], { cwd: dir, env: { PATH: '/usr/sbin:/usr/bin:/bin' } });
 const scenarios: Readonly<Record<string, string>> = {
   'captured-names': 'for f in a+b "with space" quo* new* caf*; do "./$f" "$f"; done',
   'captured-scripts':
@@ -46,11 +47,21 @@ const scenarios: Readonly<Record<string, string>> = {
     'setpriv --reuid=65534 --regid=65534 --clear-groups ./helper leaf; setpriv --euid=65534 ./helper leaf; echo 1000 >/proc/self/loginuid; ./helper leaf logged-in',
 };
 
+/** Only the events of the scenario's processes: those that executed something in its folder. */
+function ofScenario(lines: readonly string[]): string[] {
+  const serial = (line: string): string | undefined => /msg=audit\([\d.]+:(\d+)\)/.exec(line)?.[1];
+  const pid = (line: string): string | undefined => / pid=(\d+)/.exec(line)?.[1];
+  const here = new Set(lines.filter(line => line.endsWith(` cwd="${dir}"`)).map(serial));
+  const pids = new Set(lines.filter(line => here.has(serial(line))).flatMap(line => pid(line) ?? []));
+  const kept = new Set(lines.filter(line => pids.has(pid(line) ?? '')).map(serial));
+  return lines.filter(line => line === '' || kept.has(serial(line)));
+}
+
 for (const [name, command] of Object.entries(scenarios)) {
   const from = daemon.lines().length - 1;
   sh(command);
   await Bun.sleep(700);
-  const lines = daemon.lines().slice(from);
+  const lines = ofScenario(daemon.lines().slice(from));
   const origin = `# ${stamp}\n# in ${dir}, with test/host/programs/helper.c: sh -c '${command}'\n`;
   writeFileSync(join(FIXTURES, `${name}.log`), origin + lines.join('\n'));
   console.log(`${name}: ${lines.length} lines`);
