@@ -93,6 +93,7 @@ export class AuditSource {
   private lastTickMs = 0;
   private replaceRequests = 0;
   private overruns = 0;
+  /** Monotonic, as the clock may be set while waiting. */
   private yieldedUntilMs = 0;
   private absentTicks = 0;
   private checkRules = false;
@@ -152,7 +153,7 @@ export class AuditSource {
     this.report(nowMs);
     if (status === undefined) return;
     try {
-      this.keepGoing(status, nowMs);
+      this.keepGoing(status);
     } catch (error) {
       this.setDown((error as Error).message);
     }
@@ -282,14 +283,14 @@ export class AuditSource {
     const { serial } = event;
     if (this.overlap !== undefined) {
       if (this.overlap.has(serial)) return;
-      if (this.lastTickMs > this.overlapUntilMs) this.overlap = undefined;
+      if (performance.now() > this.overlapUntilMs) this.overlap = undefined;
     }
     this.recent[this.recentAt++ & (OVERLAP_SERIALS - 1)] = serial;
     if (event.recordCount > 0 && event.find(CONFIG_CHANGE) !== undefined) this.checkRules = true;
     this.sink.event(event);
   }
 
-  private keepGoing(status: AuditStatus, nowMs: number): void {
+  private keepGoing(status: AuditStatus): void {
     const stats = this.reader?.stats();
     if (this.reader === undefined || (stats !== undefined && stats.error !== 0)) {
       this.closeReader();
@@ -313,7 +314,7 @@ export class AuditSource {
       this.overruns = stats!.overruns;
       provokeRecord(status);
     }
-    if (this.mode !== 'own' && this.options.mode === 'auto') this.ownIfFree(status, nowMs);
+    if (this.mode !== 'own' && this.options.mode === 'auto') this.ownIfFree(status);
     if (this.checkRules) this.repairRules();
     const enabled = status.enabled !== 0;
     if (enabled !== this.auditWasEnabled) {
@@ -341,7 +342,7 @@ export class AuditSource {
       setStatus('pid', 0);
     });
     this.mode = 'share';
-    this.yieldedUntilMs = this.lastTickMs + YIELD_GRACE_MS;
+    this.yieldedUntilMs = performance.now() + YIELD_GRACE_MS;
     this.absentTicks = 0;
     this.sink.note({
       code: 'audit_yielded',
@@ -365,11 +366,11 @@ export class AuditSource {
   }
 
   /** In `share` and `observe`: becomes the owner when no audit daemon is there any more. */
-  private ownIfFree(status: AuditStatus, nowMs: number): void {
+  private ownIfFree(status: AuditStatus): void {
     const free = status.enabled !== 2 && (status.pid === 0 || !this.options.inspect(status).ownerAlive);
     this.absentTicks = free ? this.absentTicks + 1 : 0;
     if (!free) this.yieldedUntilMs = 0;
-    if (this.absentTicks < ABSENT_TICKS || nowMs < this.yieldedUntilMs) return;
+    if (this.absentTicks < ABSENT_TICKS || performance.now() < this.yieldedUntilMs) return;
     this.switchReader(false, reader => reader.register(this.options.identity.pid));
     this.mode = 'own';
     this.setup.applyLimits(status, this.options.limits);
@@ -398,7 +399,7 @@ export class AuditSource {
     this.switching = false;
     this.gapFrom = undefined;
     this.overlap = new Set(this.recent);
-    this.overlapUntilMs = this.lastTickMs + OVERLAP_MS;
+    this.overlapUntilMs = performance.now() + OVERLAP_MS;
     next.start(this.visitor);
     this.reader = next;
   }

@@ -129,15 +129,17 @@ describe('a recording', () => {
     expect(second.log()).toContain('EEXIST');
   }, 20_000);
 
-  test('every line passes the ECS check, and none is over 30,000 bytes', () => {
-    const check = resolve(SHARED, '../tools/ecs_check.py');
-    if (!existsSync(check)) return;
-    const { status, stdout } = spawnSync('python3', [check, join(SHARED, 'ecs/ecs_flat.yml'), run.out], {
-      encoding: 'utf8',
-    });
-    expect(stdout).toEndWith('0 kinds of fault\n');
-    expect(status).toBe(0);
-  }, 60_000);
+  const check = resolve(SHARED, '../tools/ecs_check.py');
+  test.skipIf(!existsSync(check))(
+    'every line passes the ECS check (needs the shared data)',
+    () => {
+      const flat = join(SHARED, 'ecs/ecs_flat.yml');
+      const { status, stdout } = spawnSync('python3', [check, flat, run.out], { encoding: 'utf8' });
+      expect(stdout).toEndWith(' 0 kinds of fault\n');
+      expect(status).toBe(0);
+    },
+    60_000,
+  );
 
   test('no line is over 30,000 bytes', () => {
     const longest = Math.max(

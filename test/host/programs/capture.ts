@@ -1,16 +1,16 @@
 // Makes the captured fixtures of the normaliser: what an audit daemon wrote of each scenario, a log each. Not a test: run it as root
 // with a built executable, look at the logs, and make their golden files.
-//   bun run test/host/capture.ts
+//   bun run test/host/programs/capture.ts
 
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import os from 'node:os';
 import { join } from 'node:path';
-import { AgentRun, auditctl, auditStatus, helper } from './agent.ts';
-import { Auditd } from './auditd.ts';
+import { AgentRun, auditctl, auditStatus, helper } from '../agent.ts';
+import { Auditd } from '../auditd.ts';
 
-const FIXTURES = join(import.meta.dir, '../audit/fixtures');
+const FIXTURES = join(import.meta.dir, '../../audit/fixtures');
 const stamp = `Linux ${os.release().split('-')[0]}, Debian 12, auditd 3.0.9 (log_format RAW), beside the agent in mode share with --events`;
 
 const daemon = new Auditd({ log_format: 'RAW', flush: 'NONE' });
