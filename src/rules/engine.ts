@@ -6,6 +6,7 @@ import type { Item, Rule, Test } from './ast.ts';
 import { Automaton, type Literal, type Where } from './automaton.ts';
 import type { Evidence } from './explain.ts';
 import { canonicalName } from './fields.ts';
+import { FoundCache } from './found-cache.ts';
 import { fold } from './glob.ts';
 import { type Atom, AtomTable, type Expr, KEYWORDS, lowerRule, necessaryClause } from './lower.ts';
 import { Values } from './values.ts';
@@ -150,12 +151,7 @@ export class Engine implements Evidence {
     slot.searchedIn = this.#epoch;
     const { values } = slot;
     if (values.count === 0) return;
-    for (let i = 0; i < values.count; i++) {
-      const value = values.items[i]!;
-      slot.casedLiterals?.run(value, true, this.#epoch, this.#hit);
-      if (slot.foldedLiterals === undefined || slot.foldedLiterals.run(value, false, this.#epoch, this.#hit)) continue;
-      slot.foldedLiterals.run(slot.folded()[i]!, true, this.#epoch, this.#hit);
-    }
+    for (let i = 0; i < values.count; i++) this.#hit(slot.find(i));
   }
 
   readonly #hit = (atoms: readonly number[]): void => {
@@ -235,6 +231,10 @@ class Slot {
   readonly casedLiterals: LiteralSet | undefined;
   readonly #folded: string[] = [];
   foldedCount = 0;
+  readonly #cache = new FoundCache();
+  readonly #collected: number[] = [];
+  /** Of the automata: one for each value that is searched. */
+  #run = 0;
 
   constructor(atoms: readonly Atom[]) {
     const literals = atoms.filter(atom => atom.kind === 'literal');
@@ -259,11 +259,35 @@ class Slot {
     return this.#folded;
   };
 
+  /** The atoms of the literals that the value at `index` has; valid until the next call. */
+  find(index: number): readonly number[] {
+    const value = this.values.items[index]!;
+    const known = this.#cache.get(value);
+    if (known !== undefined) return known;
+    this.#search(value, index);
+    this.#cache.set(value, this.#collected);
+    return this.#collected;
+  }
+
+  #search(value: string, index: number): void {
+    this.#collected.length = 0;
+    if (++this.#run >= EPOCH_MAX) {
+      this.#run = 1;
+      this.foldedLiterals?.resetEpochs();
+      this.casedLiterals?.resetEpochs();
+    }
+    this.casedLiterals?.run(value, true, this.#run, this.#collect);
+    if (this.foldedLiterals === undefined || this.foldedLiterals.run(value, false, this.#run, this.#collect)) return;
+    this.foldedLiterals.run(this.folded()[index]!, true, this.#run, this.#collect);
+  }
+
+  readonly #collect = (atoms: readonly number[]): void => {
+    for (const atom of atoms) this.#collected.push(atom);
+  };
+
   resetEpochs(): void {
     this.loadedIn = 0;
     this.searchedIn = 0;
-    this.foldedLiterals?.resetEpochs();
-    this.casedLiterals?.resetEpochs();
   }
 }
 
