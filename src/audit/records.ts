@@ -33,6 +33,10 @@ const TYPE = {
   userAvc: 1107,
 };
 
+const SLASH = 0x2f;
+/** Longer argument lists are no use to who remembers fingerprints. */
+const FINGERPRINT_MAX_BYTES = 1_024;
+
 /** Ids whose unset value the kernel writes as 4294967295 (or -1). */
 const IDS = new Set(
   'auid uid gid euid suid fsuid egid sgid fsgid ses ouid ogid obj_uid obj_gid oauid oses old-auid old-ses opid pid ppid sauid iuid igid'.split(
@@ -186,6 +190,27 @@ class AuditRecordView implements RecordView {
   private args(): readonly string[] {
     this.arguments ??= this.event.args() ?? [];
     return this.arguments;
+  }
+
+  /** Absent for records that differ in every event, and where a value comes from other records. */
+  fingerprint(): string | undefined {
+    const { event, index } = this;
+    switch (event.type(index)) {
+      case TYPE.execve:
+        return event.argvBytes().length > FINGERPRINT_MAX_BYTES
+          ? undefined
+          : `${event.argc} ${event.argvBytes().latin1Slice()}`;
+      case TYPE.path: {
+        const name = event.fieldAt(index, KEY.name);
+        // A relative one is joined with the event's CWD.
+        if (name < 0 || !event.isQuoted(name) || event.firstByte(name) !== SLASH) return undefined;
+        return event.textBytes(index).latin1Slice();
+      }
+      case TYPE.sockaddr:
+        return event.textBytes(index).latin1Slice();
+      default:
+        return undefined;
+    }
   }
 
   private *argumentEntries(): Generator<readonly [string, string]> {

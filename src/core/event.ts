@@ -79,6 +79,8 @@ export interface RecordView {
   readonly type: string;
   get(name: string): string | undefined;
   entries(): Iterable<readonly [string, string]>;
+  /** A text that two records of one type share only if all their values are the same; absent where none is at hand. */
+  fingerprint?(): string | undefined;
 }
 
 interface EventBase {

@@ -6,9 +6,9 @@ import type { Item, Rule, Test } from './ast.ts';
 import { Automaton, type Literal, type Where } from './automaton.ts';
 import type { Evidence } from './explain.ts';
 import { canonicalName } from './fields.ts';
-import { FoundCache } from './found-cache.ts';
 import { fold } from './glob.ts';
 import { type Atom, AtomTable, type Expr, KEYWORDS, lowerRule, necessaryClause } from './lower.ts';
+import { Recent } from './recent.ts';
 import { Values } from './values.ts';
 
 /** Gives the values of the event that is being evaluated: of the field at `slot`. */
@@ -16,6 +16,8 @@ export type Fill = (slot: number, out: Values) => void;
 
 const NONE: readonly number[] = [];
 const EPOCH_MAX = 0xffff_fff0;
+/** Longer values are searched each time. */
+const VALUE_MAX_CHARS = 256;
 
 interface Program {
   readonly expr: Expr;
@@ -231,7 +233,8 @@ class Slot {
   readonly casedLiterals: LiteralSet | undefined;
   readonly #folded: string[] = [];
   foldedCount = 0;
-  readonly #cache = new FoundCache();
+  /** The atoms that were found in a value. */
+  readonly #known = new Recent<readonly number[]>(VALUE_MAX_CHARS);
   readonly #collected: number[] = [];
   /** Of the automata: one for each value that is searched. */
   #run = 0;
@@ -262,11 +265,13 @@ class Slot {
   /** The atoms of the literals that the value at `index` has; valid until the next call. */
   find(index: number): readonly number[] {
     const value = this.values.items[index]!;
-    const known = this.#cache.get(value);
+    const known = this.#known.get(value);
     if (known !== undefined) return known;
     this.#search(value, index);
-    this.#cache.set(value, this.#collected);
-    return this.#collected;
+    if (value.length > VALUE_MAX_CHARS) return this.#collected;
+    const found = this.#collected.length === 0 ? NONE : [...new Set(this.#collected)];
+    this.#known.set(value, found);
+    return found;
   }
 
   #search(value: string, index: number): void {

@@ -277,6 +277,11 @@ export function canHaveField(type: string, name: string): boolean {
 export const isRecordField = (name: string): boolean =>
   RECORD_FIELDS.has(name) || /^a\d{1,5}$/.test(name) || FIELDS.exec.has(canonicalName(name));
 
+/** Whether the field of a record's rule is one of the event that the record belongs to. */
+export function readsEvent(name: string): boolean {
+  return name !== 'type' && !RECORD_FIELDS.has(name) && FIELDS.exec.get(canonicalName(name))?.collect !== undefined;
+}
+
 /** A field of single audit records: the record's own, or by a name that audit doesn't use the event's. */
 export function recordField(name: string): CollectRecord {
   if (name === 'type') return (record, _event, out) => out.add(record.type);

@@ -13,11 +13,13 @@ import {
   canHaveField,
   canonicalName,
   FIELDS,
+  readsEvent,
   recordField,
   type Stream,
 } from './fields.ts';
 import { appliesTo, feedOf } from './logsource.ts';
 import { mergeNeeds, type Needs } from './needs.ts';
+import { Recent } from './recent.ts';
 import type { Values } from './values.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
@@ -159,12 +161,16 @@ class RecordEngines {
 }
 
 const NO_RULES: readonly Rule[] = [];
+/** Longer records are evaluated each time. */
+const RECORD_MAX_CHARS = 512;
 
 class RecordEngine {
   readonly isEmpty: boolean;
   readonly #engine: Engine;
   readonly #collect: readonly (CollectRecord | undefined)[];
   readonly #access: readonly (Access | undefined)[];
+  /** Records that no rule matched; absent where rules read the record's event too. */
+  readonly #unmatched: Recent<true> | undefined;
   #event: HostEvent | undefined;
   #record: RecordView | undefined;
 
@@ -176,14 +182,20 @@ class RecordEngine {
     };
     this.#collect = this.#engine.fieldNames.map(name => (name === KEYWORDS ? keywords : recordField(name)));
     this.#access = rules.map(accessOf);
+    if (!this.#engine.fieldNames.some(readsEvent)) this.#unmatched = new Recent(RECORD_MAX_CHARS);
   }
 
   evaluate(event: HostEvent, record: RecordView): readonly Rule[] {
+    const same = this.#unmatched === undefined ? undefined : record.fingerprint?.();
+    if (same !== undefined && this.#unmatched!.get(same)) return NO_RULES;
     this.#event = event;
     this.#record = record;
     const { rules } = this.#engine;
     const matched = this.#engine.evaluate(this.#fill);
-    if (matched.length === 0) return NO_RULES;
+    if (matched.length === 0) {
+      if (same !== undefined) this.#unmatched!.set(same, true);
+      return NO_RULES;
+    }
     if (record.type !== 'PATH') return matched.map(rule => rules[rule]!);
     const isWanted = (access: Access | undefined): boolean => access === undefined || isAccess(access, record, event);
     return matched.filter(rule => isWanted(this.#access[rule])).map(rule => rules[rule]!);
