@@ -142,7 +142,6 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
     a = r.assembler;
     set("receives", static_cast<double>(r.receives));
     set("overruns", static_cast<double>(r.overruns));
-    set("foreign", static_cast<double>(r.foreign));
     set("truncated", static_cast<double>(r.truncated));
     set("replaceRequests", static_cast<double>(r.replaceRequests));
     set("replacePid", r.replacePid);

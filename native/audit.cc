@@ -47,6 +47,16 @@ int openSocket(uint32_t groups) {
     close(fd);
     return -e;
   }
+  // Connected to the kernel (port 0): it then refuses what any other socket sends here (net/netlink/af_netlink.c,
+  // netlink_getsockbyportid), so that no sender has to be looked at.
+  sockaddr_nl kernel;
+  memset(&kernel, 0, sizeof kernel);
+  kernel.nl_family = AF_NETLINK;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) < 0) {
+    const int e = errno;
+    close(fd);
+    return -e;
+  }
   return fd;
 }
 
@@ -181,16 +191,13 @@ void AuditReader::loop() {
 AuditReader::Drained AuditReader::drain(int64_t deadlineMs) {
   mmsghdr messages[kMessages];
   iovec vectors[kMessages];
-  sockaddr_nl senders[kMessages];
+  memset(messages, 0, sizeof messages);
+  for (unsigned i = 0; i < kMessages; i++) {
+    vectors[i] = {buffers_.data() + i * kMessageBytes, kMessageBytes};
+    messages[i].msg_hdr.msg_iov = &vectors[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
   for (;;) {
-    memset(messages, 0, sizeof messages);
-    for (unsigned i = 0; i < kMessages; i++) {
-      vectors[i] = {buffers_.data() + i * kMessageBytes, kMessageBytes};
-      messages[i].msg_hdr.msg_iov = &vectors[i];
-      messages[i].msg_hdr.msg_iovlen = 1;
-      messages[i].msg_hdr.msg_name = &senders[i];
-      messages[i].msg_hdr.msg_namelen = sizeof senders[i];
-    }
     const int n = recvmmsg(fd_, messages, kMessages, MSG_DONTWAIT, nullptr);
     if (n < 0) {
       if (errno == EINTR) continue;
@@ -205,8 +212,7 @@ AuditReader::Drained AuditReader::drain(int64_t deadlineMs) {
     if (n == 0) return Drained::kEmpty;
     counters_.receives++;
     for (unsigned i = 0; i < static_cast<unsigned>(n); i++) {
-      const bool fromKernel = messages[i].msg_hdr.msg_namelen < sizeof(sockaddr_nl) ? true : senders[i].nl_pid == 0;
-      accept(static_cast<uint8_t*>(vectors[i].iov_base), messages[i].msg_len, fromKernel, (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
+      accept(static_cast<uint8_t*>(vectors[i].iov_base), messages[i].msg_len, (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0);
     }
     if (static_cast<unsigned>(n) < kMessages) return Drained::kEmpty;
     publish();
@@ -215,11 +221,7 @@ AuditReader::Drained AuditReader::drain(int64_t deadlineMs) {
   }
 }
 
-void AuditReader::accept(const uint8_t* p, size_t n, bool fromKernel, bool truncated) {
-  if (!fromKernel) {
-    counters_.foreign++;
-    return;
-  }
+void AuditReader::accept(const uint8_t* p, size_t n, bool truncated) {
   if (truncated) counters_.truncated++;
   if (n < NLMSG_HDRLEN) return;
   nlmsghdr h;
@@ -268,16 +270,13 @@ int auditRequest(uint16_t type, uint16_t flags, const uint8_t* payload, size_t n
       result = -ETIMEDOUT;
       break;
     }
-    sockaddr_nl sender;
-    memset(&sender, 0, sizeof sender);
-    socklen_t senderSize = sizeof sender;
-    const ssize_t got = recvfrom(fd, buffer.data(), buffer.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&sender), &senderSize);
+    const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0) {
       if (errno == EINTR || errno == EAGAIN) continue;
       result = -errno;
       break;
     }
-    if (static_cast<size_t>(got) < NLMSG_HDRLEN || sender.nl_pid != 0) continue;
+    if (static_cast<size_t>(got) < NLMSG_HDRLEN) continue;
     nlmsghdr h;
     memcpy(&h, buffer.data(), sizeof h);
     const uint8_t* body = buffer.data() + NLMSG_HDRLEN;

@@ -21,7 +21,6 @@ struct AuditReaderStats {
   AssemblerStats assembler;
   uint64_t receives = 0;         // recvmmsg calls that gave something
   uint64_t overruns = 0;         // ENOBUFS: the socket buffer was full
-  uint64_t foreign = 0;          // messages that the kernel didn't send
   uint64_t truncated = 0;        // longer than any record can be
   uint64_t replaceRequests = 0;  // AUDIT_REPLACE: an audit daemon wants to start
   uint32_t replacePid = 0;
@@ -55,7 +54,7 @@ class AuditReader {
   void loop();
   enum class Drained { kEmpty, kMore, kBroken };
   Drained drain(int64_t deadlineMs);
-  void accept(const uint8_t* p, size_t n, bool fromKernel, bool truncated);
+  void accept(const uint8_t* p, size_t n, bool truncated);
   void publish();
 
   AuditReaderOptions options_;

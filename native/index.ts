@@ -53,7 +53,6 @@ export interface LogStats extends AssemblerStats {
 export interface ReaderStats extends AssemblerStats {
   readonly receives: number;
   readonly overruns: number;
-  readonly foreign: number;
   readonly truncated: number;
   readonly replaceRequests: number;
   readonly replacePid: number;

@@ -13,7 +13,7 @@ import { AgentVoice } from './core/agent-events.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
 import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
-import { kernelNeeds, wantedRules } from './kernel-needs.ts';
+import { kernelNeeds, SPARED, wantedRules } from './kernel-needs.ts';
 import type { Log } from './log.ts';
 import { type Outputs, openOutputs } from './output/outputs.ts';
 import { createParts, type Parts } from './parts.ts';
@@ -230,8 +230,11 @@ export class Agent {
         coalesceMs: COALESCE_MS,
         stateFile: join(config.stateDir, AUDIT_STATE_FILE),
         identity: { bootId: boot?.bootId ?? '', pid: process.pid, startTicks: self ?? 0 },
-        rules: saddrFam =>
-          wantedRules({ ...wanted, needs: kernelNeeds(this.rules.ruleset.needs, config.events) }, saddrFam),
+        rules: (saddrFam, mode) => {
+          const { ruleset } = this.rules;
+          const keep = new Set(SPARED.filter(type => config.records || ruleset.readsRecord(type)));
+          return wantedRules({ ...wanted, keep, needs: kernelNeeds(ruleset.needs, config.events) }, saddrFam, mode);
+        },
         inspect: status => this.inspect(status.pid),
         isRunning: (pid, startTicks) => this.liveFacts.startTicks(pid) === startTicks,
       },

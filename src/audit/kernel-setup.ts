@@ -91,23 +91,27 @@ export class KernelSetup {
     const added: string[] = [];
     const covered: string[] = [];
     const refused: { text: string; code: string; optional: boolean }[] = [];
-    for (const { text, rule, optional } of wanted) {
-      if (host.some(h => covers(h, rule))) {
-        covered.push(text);
-        continue;
-      }
-      this.rules.push(rule);
-      this.save();
+    const ours = wanted.filter(({ text, rule }) => {
+      const isNeedless = host.some(h => covers(h, rule));
+      if (isNeedless) covered.push(text);
+      return !isNeedless;
+    });
+    const before = this.rules;
+    this.rules = [...before, ...ours.map(({ rule }) => rule)];
+    this.save();
+    const taken: Rule[] = [];
+    for (const { text, rule, optional } of ours) {
       try {
         addRule(encodeRule(rule));
         added.push(text);
+        taken.push(rule);
       } catch (error) {
-        this.rules.pop();
         if (!(error instanceof AuditError)) throw error;
         if (error.code === 'EEXIST') covered.push(text);
         else refused.push({ text, code: error.code, optional });
       }
     }
+    this.rules = [...before, ...taken];
     this.save();
     return { added, covered, refused };
   }

@@ -35,7 +35,7 @@ export interface AuditSourceOptions {
   readonly stateFile: string;
   readonly identity: SetupIdentity;
   /** What the agent asks of the kernel; without `saddrFam` for kernels that don't know the field. */
-  readonly rules: (saddrFam: boolean) => readonly WantedRule[];
+  readonly rules: (saddrFam: boolean, mode: Mode) => readonly WantedRule[];
   /** The host's state apart from the kernel's own answers. */
   readonly inspect: (status: AuditStatus) => Omit<HostAuditState, 'status'>;
   /** Whether the process that left a saved state is still there. */
@@ -240,7 +240,7 @@ export class AuditSource {
     this.reader = reader;
     this.mode = mode;
     if (mode === 'own') this.setup.applyLimits(status, this.options.limits);
-    if (mode !== 'observe' && this.rulesWanted && this.setup.ruleCount === 0) this.addRules();
+    this.applyRules();
   }
 
   private openReader(multicast: boolean): LiveReader {
@@ -253,16 +253,16 @@ export class AuditSource {
 
   /** What {@link AuditSourceOptions.rules} gives has changed. Throws AuditError. */
   refreshRules(): void {
-    if (this.stopping || this.mode === 'observe' || !this.rulesWanted) return;
-    this.tellAdded(this.setup.replaceRules(this.options.rules(this.saddrFam)));
+    if (!this.stopping) this.applyRules();
   }
 
-  private addRules(): void {
-    let result = this.setup.addRules(this.options.rules(this.saddrFam));
+  /** The rules of the present mode in place of those before. */
+  private applyRules(): void {
+    if (this.mode === 'observe' || !this.rulesWanted) return;
+    let result = this.setup.replaceRules(this.options.rules(this.saddrFam, this.mode));
     if (result.refused.some(r => r.code === 'EINVAL' && r.text.includes('saddr_fam'))) {
       this.saddrFam = false;
-      this.setup.deleteRules();
-      result = this.setup.addRules(this.options.rules(false));
+      result = this.setup.replaceRules(this.options.rules(false, this.mode));
     }
     this.tellAdded(result);
   }
@@ -342,6 +342,7 @@ export class AuditSource {
       setStatus('pid', 0);
     });
     this.mode = 'share';
+    this.applyRules();
     this.yieldedUntilMs = performance.now() + YIELD_GRACE_MS;
     this.absentTicks = 0;
     this.sink.note({
@@ -374,7 +375,7 @@ export class AuditSource {
     this.switchReader(false, reader => reader.register(this.options.identity.pid));
     this.mode = 'own';
     this.setup.applyLimits(status, this.options.limits);
-    if (this.rulesWanted && this.setup.ruleCount === 0) this.addRules();
+    this.applyRules();
     this.sink.note({
       code: 'audit_owned',
       level: 'info',

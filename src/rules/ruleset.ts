@@ -30,6 +30,8 @@ export interface Ruleset {
   readonly verdicts: readonly Verdict[];
   /** What all rules together need of the kernel. */
   readonly needs: Needs;
+  /** Whether a record of this type could make any rule match. */
+  readsRecord(type: string): boolean;
   /** The rules that match, in order of loading; the same empty array whenever none does. */
   evaluate(event: HostEvent): readonly Match[];
   /** As for an event of `logsource` with these fields: Sigma's or ECS names, nested or dotted; any other stands for itself. */
@@ -73,6 +75,10 @@ class CompiledRuleset implements Ruleset {
     if (event.records === undefined || this.#records.isEmpty) return matches;
     const more = this.#records.evaluate(event, event.records);
     return more.length === 0 ? matches : matches.length === 0 ? more : [...matches, ...more];
+  }
+
+  readsRecord(type: string): boolean {
+    return this.#records.reads(type);
   }
 
   evaluateFields(fields: FieldBag, logsource: Logsource): readonly Match[] {
@@ -131,6 +137,10 @@ class RecordEngines {
     }
     const untyped = rules.filter(rule => typesOf.get(rule) === undefined);
     this.#other = new RecordEngine(untyped, () => true);
+  }
+
+  reads(type: string): boolean {
+    return !(this.#byType.get(type) ?? this.#other).isEmpty;
   }
 
   evaluate(event: HostEvent, records: readonly RecordView[]): readonly Match[] {

@@ -35,16 +35,20 @@ export class KernelState {
     return this.rulesBefore.size;
   }
 
-  /** The limits and rules that the agent sets when it owns the audit pid, for another owner. Gives how many rules the kernel took. */
-  prepare(needs: RuleNeeds, readerPid: number): number {
+  /**
+   * The limits and rules that the agent sets, for another owner: those of mode `own`, without the records that the agent spares, or
+   * those of mode `share`, with all that an audit daemon writes down. Gives how many rules the kernel took.
+   */
+  prepare(needs: RuleNeeds, readerPid: number, mode: 'own' | 'share'): number {
     setStatus('rateLimit', 0);
     setStatus('backlogLimit', Math.max(this.before.backlogLimit, BACKLOG_LIMIT));
     setStatus('backlogWaitTime', 0);
     setStatus('enabled', 1);
     let count = 0;
     const wanted = wantedRules(
-      { architecture: ARCHITECTURE, pid: readerPid, needs, texts: [], context: CONTEXT },
+      { architecture: ARCHITECTURE, pid: readerPid, needs, texts: [], context: CONTEXT, keep: new Set() },
       true,
+      mode,
     );
     for (const { rule, optional } of wanted) {
       try {

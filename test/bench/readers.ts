@@ -87,7 +87,7 @@ export function nullReader(needs: RuleNeeds): Configuration {
       const child = Bun.spawn([join(BUILD, 'reader')], { stdin: 'ignore', stdout: Bun.file(out), stderr: 'inherit' });
       running.add(child);
       await until('starting the null reader', () => (textOf(out).includes('ready') ? true : undefined));
-      const kernelRules = kernel.prepare(needs, child.pid);
+      const kernelRules = kernel.prepare(needs, child.pid, 'own');
       const lostBefore = kernelLost();
       return {
         pid: child.pid,
@@ -159,7 +159,7 @@ export function auditd(format: 'RAW' | 'ENRICHED', needs: RuleNeeds): Configurat
       await until('starting auditd', () => (textOf(log).includes('DAEMON_START') ? true : undefined)).catch(error => {
         throw new Error(`${error.message}: ${textOf(join(directory, 'stderr'))}`);
       });
-      const kernelRules = kernel.prepare(needs, child.pid);
+      const kernelRules = kernel.prepare(needs, child.pid, 'share');
       const lostBefore = kernelLost();
       const counter = new LogCounter(log);
       return {
