@@ -94,8 +94,8 @@ async function storms(
   if (AUDITD === undefined) console.error('bench: auditd is not installed, left out');
   const scale = options.quick ? 0.4 : 1;
   const warmUp: Workload[] = [
-    { operation: 'exec', rate: 0, count: 12_000 * scale },
-    { operation: 'tcp', rate: 0, count: 5_000 * scale },
+    { operation: 'exec', rate: 0, count: 40_000 * scale },
+    { operation: 'tcp', rate: 0, count: 30_000 * scale },
   ];
   return await runStorms(kernel!, configurations, { rounds, warmUp, workloads, progress });
 }
@@ -103,9 +103,9 @@ async function storms(
 function flatWorkloads(): Workload[] {
   const scale = options.quick ? 0.4 : 1;
   return [
-    { operation: 'exec', rate: 0, count: 8_000 * scale },
-    { operation: 'tcp', rate: 0, count: 15_000 * scale },
-    { operation: 'udp', rate: 0, count: 20_000 * scale },
+    { operation: 'exec', rate: 0, count: 40_000 * scale },
+    { operation: 'tcp', rate: 0, count: 30_000 * scale },
+    { operation: 'udp', rate: 0, count: 40_000 * scale },
   ];
 }
 
