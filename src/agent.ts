@@ -15,6 +15,7 @@ import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
 import { kernelNeeds, SPARED, wantedRules } from './kernel-needs.ts';
 import type { Log } from './log.ts';
+import { Memory } from './memory.ts';
 import { type Outputs, openOutputs } from './output/outputs.ts';
 import { createParts, type Parts } from './parts.ts';
 import type { HostFacts, HostIdentity } from './proc/facts.ts';
@@ -54,6 +55,7 @@ export class Agent {
   private readonly excluded = new Set<number>();
   private readonly source: AuditSource;
   private readonly notes: Note[] = [];
+  private readonly memory = new Memory();
   private recorder: RecordingWriter | undefined;
   private rules: LoadedRuleset;
   private timer: ReturnType<typeof setInterval> | undefined;
@@ -131,6 +133,7 @@ export class Agent {
         `${notAskedFor} rules are about records that the agent doesn't ask the kernel for; they fire where the host's audit rules or audit.rules bring them`,
       );
     }
+    this.memory.compact(performance.now());
     this.log.info(
       `watching in mode ${state.mode}: ${canFire} rules, ${state.ruleCount} kernel rules; stop with Ctrl-C`,
     );
@@ -281,12 +284,14 @@ export class Agent {
   private tick(): void {
     const nowMs = Date.now();
     this.source.tick(nowMs);
+    // Who wrote most is asked for within one tick, when something was lost in it.
+    this.observer.takeHeaviest();
     this.recorder?.tick(nowMs);
     this.parts.table.tick(nowMs);
     if (nowMs - this.lastHeartbeatMs >= this.config.heartbeatMs || nowMs < this.lastHeartbeatMs) this.heartbeat();
     this.recorder?.flush();
     this.outputs.pump();
-    const rss = process.memoryUsage.rss();
+    const rss = this.memory.tick(performance.now());
     if (rss > this.config.limits.memoryBytes) {
       this.log.error(
         `the agent uses ${rss} bytes of memory, more than limits.memory (${this.config.limits.memoryBytes}): it ends`,

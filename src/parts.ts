@@ -2,9 +2,9 @@
 
 import type { AnyEvent } from './core/event.ts';
 import type { Match } from './core/match.ts';
-import { LossWindows } from './output/ecs/loss-windows.ts';
 import { createDeliver, type DeliverCounters } from './output/deliver.ts';
 import { type EcsOptions, ecsContext } from './output/ecs/context.ts';
+import { LossWindows } from './output/ecs/loss-windows.ts';
 import type { Outputs } from './output/outputs.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { enrich } from './proc/enrich.ts';

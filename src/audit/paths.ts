@@ -27,6 +27,8 @@ const UNTIDY_ALL = /\/(?=\/)|\/\.(?=\/|$)/g;
 
 /** Takes empty and `.` components out of an absolute path. */
 function tidyPath(path: string): string {
+  // Every event has paths, and nearly all are tidy.
+  if (!path.includes('//') && !path.includes('/.')) return path;
   if (!UNTIDY.test(path)) return path;
   return path.replace(UNTIDY_ALL, '') || '/';
 }

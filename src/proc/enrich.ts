@@ -27,7 +27,11 @@ export function enrich(o: HostObservation, table: ProcessTable): HostEvent {
   switch (o.kind) {
     case 'exec': {
       const process = table.exec(o);
-      return extend<ExecEvent>(base(o, table), { kind: 'exec', process });
+      // Set, not merged: this is the path of most events, and merging objects costs more than making them.
+      const event = base(o, table) as Mutable<ExecEvent>;
+      event.kind = 'exec';
+      event.process = process;
+      return event;
     }
     case 'exec_failed': {
       const process = actor(o, o.task, table);

@@ -4,7 +4,7 @@ import type { ExecFailedObservation, ExecObservation } from '../../core/observat
 import { type AuditEvent, FLAG } from '../event.ts';
 import { KEY } from '../keys.ts';
 import { AT_FDCWD, eventCwd, joinPath, PATH, pathName } from '../paths.ts';
-import type { Draft, Facts } from './facts.ts';
+import type { Facts } from './facts.ts';
 
 /** What dynamic linkers are called: glibc's, musl's, the old ones, Android's. */
 const LOADER = /\/(?:ld(?:-[\w.+-]+)?(?:64)?\.so(?:\.\d+)?|ld-[\w.+-]+\.so\.\d+|ld64\.so\.\d|linker(?:64)?)$/;
@@ -21,7 +21,8 @@ export function exec(facts: Facts, isExecveat: boolean): ExecObservation | ExecF
   const success = facts.success();
   if (success !== true) {
     const target = firstName(facts, cwd, isItem0Relative);
-    const observation: Draft<ExecFailedObservation> = { kind: 'exec_failed', task, ...facts.base() };
+    const observation = facts.observation<ExecFailedObservation>('exec_failed');
+    observation.task = task;
     // Without `success` the task died on its way into the new image.
     facts.setOutcome(observation, success === false ? 'failure' : 'unknown');
     if (target !== undefined) observation.target = target;
@@ -31,7 +32,10 @@ export function exec(facts: Facts, isExecveat: boolean): ExecObservation | ExecF
   if (event.flags & FLAG.argvTruncated) facts.warn('argv_truncated');
   else if (event.flags & FLAG.argvGap) facts.warn('argv_incomplete');
   const invoked = invokedNames(facts, cwd, isItem0Relative);
-  const observation: Draft<ExecObservation> = { kind: 'exec', task, invoked, ...facts.base(), outcome: 'success' };
+  const observation = facts.observation<ExecObservation>('exec');
+  observation.task = task;
+  observation.invoked = invoked;
+  observation.outcome = 'success';
   // No argument where there must be one: the first record of them is missing.
   if (args !== undefined && (args.length > 0 || event.argc === 0)) observation.args = args;
   if (event.argc >= 0) observation.argsCount = event.argc;
@@ -81,7 +85,7 @@ function invokedNames(facts: Facts, cwd: string | undefined, isItem0Elsewhere: b
     if (raw === undefined) continue;
     const name = absolute(facts, raw, cwd, isItem0Elsewhere && isItem0(event, i));
     if (name === undefined) continue;
-    isLastLoader = paths > 1 && LOADER.test(name);
+    isLastLoader = paths > 1 && (name.includes('/ld') || name.includes('/linker')) && LOADER.test(name);
     if (names === undefined) names = [name];
     else names.push(name);
   }

@@ -85,6 +85,14 @@ export class Facts {
     return exit !== undefined && exit < 0 && exit > -4096 ? -exit : undefined;
   }
 
+  /** {@link base} of a kind, to be filled; the fields that all of the kind have are the caller's to set. */
+  observation<T extends ObservationBase & { readonly kind: string }>(kind: T['kind']): Draft<T> {
+    // Set, not spread: a copy of the object costs more than making it.
+    const observation = this.base() as Draft<T>;
+    observation.kind = kind;
+    return observation;
+  }
+
   /** What every observation has. Call it last, for the warnings. */
   base(): Draft<ObservationBase> {
     const { event } = this;

@@ -27,8 +27,22 @@ const AUDIT_SPELLINGS: ReadonlyMap<number, Names> = new Map([
   ],
 ]);
 
+/** The answer before: storms are of one syscall, and each event is asked for its syscall several times. */
+let lastArch = 0;
+let lastNumber = -1;
+let lastName: string | undefined;
+
 /** The name of syscall `nr`; absent for an unknown number or an architecture without a table. */
 export function syscallName(arch: number, nr: number): string | undefined {
+  if (arch !== lastArch || nr !== lastNumber) {
+    lastName = lookUp(arch, nr);
+    lastArch = arch;
+    lastNumber = nr;
+  }
+  return lastName;
+}
+
+function lookUp(arch: number, nr: number): string | undefined {
   const names = TABLES.get(arch);
   if (names === undefined) return undefined;
   // Negative numbers are never syscalls: -1 is what a tracer leaves to skip one.
