@@ -1,6 +1,7 @@
 // The live audit source: chooses a mode, keeps events coming whatever happens to the audit daemon, the socket or the rules, and
 // accounts for what was lost. What the events mean is not its business (edge: netlink, files).
 
+import { type AuditCounters, ReaderAccounts } from './accounts.ts';
 import { AuditError, type AuditStatus, getStatus, setStatus } from './control.ts';
 import { type AuditEvent, FLAG } from './event.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type WantedRule,
 } from './kernel-setup.ts';
 import { type EventVisitor, LiveReader } from './live-reader.ts';
-import { addCounters, type Loss, type LossCounters, lossesBetween, NO_LOSS } from './loss.ts';
+import type { Loss } from './loss.ts';
 import { decideMode, type HostAuditState, type Mode, type Note, type RequestedMode } from './mode.ts';
 import { readSavedState, restoreKernel } from './saved-state.ts';
 
@@ -59,21 +60,11 @@ export interface AuditSourceState {
   readonly status: AuditStatus;
 }
 
-/** The reader's counters for the heartbeat. */
-export interface AuditCounters extends LossCounters {
-  readonly events: number;
-  readonly records: number;
-  readonly bytes: number;
-  readonly overruns: number;
-  readonly late: number;
-}
-
 export class AuditSource {
   private readonly options: AuditSourceOptions;
   private readonly sink: AuditSourceSink;
   private readonly setup: KernelSetup;
-  /** Counts incomplete events; kept by the sink's owner, read here for the loss report. */
-  private readonly incomplete: () => number;
+  private readonly accounts: ReaderAccounts;
   private readonly visitor: EventVisitor = {
     event: event => this.visit(event),
     batchEnd: () => this.sink.batchEnd(),
@@ -84,12 +75,6 @@ export class AuditSource {
   private added: AddedRules | undefined;
   private rulesWanted = false;
   private saddrFam = true;
-  /** Counters of readers that were closed. */
-  private closed: LossCounters = NO_LOSS;
-  private closedTotals = { events: 0, records: 0, bytes: 0, overruns: 0, late: 0 };
-  private reported: LossCounters = NO_LOSS;
-  private kernelLostAtStart = 0;
-  private kernelLost = 0;
   private lastTickMs = 0;
   private replaceRequests = 0;
   private overruns = 0;
@@ -107,13 +92,11 @@ export class AuditSource {
   private recentAt = 0;
   private overlap: Set<number> | undefined;
   private overlapUntilMs = 0;
-  /** The highest serial of the closed reader, where the next one's first serial tells a gap. */
-  private gapFrom: number | undefined;
-
+  /** `incomplete` counts the events that came without all their records. */
   constructor(options: AuditSourceOptions, sink: AuditSourceSink, incomplete: () => number) {
     this.options = options;
     this.sink = sink;
-    this.incomplete = incomplete;
+    this.accounts = new ReaderAccounts(incomplete);
     this.setup = new KernelSetup(options.stateFile, options.identity);
   }
 
@@ -122,7 +105,7 @@ export class AuditSource {
     this.lastTickMs = nowMs;
     this.recover();
     const status = getStatus();
-    this.kernelLostAtStart = status.lost;
+    this.accounts.begin(status.lost);
     const decision = decideMode(this.options.mode, { status, ...this.options.inspect(status) });
     if (!decision.ok) throw new Error(decision.message);
     for (const note of decision.notes) this.sink.note(note);
@@ -143,10 +126,7 @@ export class AuditSource {
     let status: AuditStatus | undefined;
     try {
       status = getStatus();
-      const { lost } = status;
-      // `lost` can be reset by the host.
-      if (lost < this.kernelLostAtStart) this.kernelLostAtStart = 0;
-      this.kernelLost = lost - this.kernelLostAtStart;
+      this.accounts.lostNow(status.lost);
     } catch (error) {
       this.setDown(`the kernel doesn't tell the audit status: ${(error as Error).message}`);
     }
@@ -186,7 +166,7 @@ export class AuditSource {
     }
     this.closeReader();
     try {
-      this.kernelLost = Math.max(this.kernelLost, getStatus().lost - this.kernelLostAtStart);
+      this.accounts.lostNow(getStatus().lost);
     } catch {
       // told already
     }
@@ -198,16 +178,7 @@ export class AuditSource {
   }
 
   counters(): AuditCounters {
-    const stats = this.reader?.stats();
-    const totals = this.closedTotals;
-    return {
-      ...this.lossCounters(),
-      events: totals.events + (stats?.events ?? 0),
-      records: totals.records + (stats?.records ?? 0),
-      bytes: totals.bytes + (stats?.bytes ?? 0),
-      overruns: totals.overruns + (stats?.overruns ?? 0),
-      late: totals.late + (stats?.late ?? 0),
-    };
+    return this.accounts.counters(this.reader?.stats());
   }
 
   /** Undoes what an agent that crashed left behind. */
@@ -398,7 +369,7 @@ export class AuditSource {
     this.switching = true;
     this.closeReader();
     this.switching = false;
-    this.gapFrom = undefined;
+    this.accounts.overlap();
     this.overlap = new Set(this.recent);
     this.overlapUntilMs = performance.now() + OVERLAP_MS;
     next.start(this.visitor);
@@ -409,29 +380,9 @@ export class AuditSource {
     const { reader } = this;
     if (reader === undefined) return;
     reader.stop();
-    const stats = reader.stats();
-    this.closed = addCounters(this.closed, {
-      ...stats,
-      missing: stats.missing + this.gapBefore(stats.firstSerial),
-      incomplete: 0,
-    });
-    this.gapFrom = stats.highestSerial !== 0 ? stats.highestSerial : this.gapFrom;
-    const t = this.closedTotals;
-    this.closedTotals = {
-      events: t.events + stats.events,
-      records: t.records + stats.records,
-      bytes: t.bytes + stats.bytes,
-      overruns: t.overruns + stats.overruns,
-      late: t.late + stats.late,
-    };
+    this.accounts.close(reader.stats());
     reader.close();
     this.reader = undefined;
-  }
-
-  /** Serials between the closed reader's last and this one's first: nobody saw them. */
-  private gapBefore(firstSerial: number): number {
-    if (this.gapFrom === undefined || firstSerial === 0) return 0;
-    return Math.max(0, ((firstSerial - this.gapFrom) | 0) - 1);
   }
 
   private repairRules(): void {
@@ -446,17 +397,9 @@ export class AuditSource {
     });
   }
 
-  private lossCounters(): LossCounters {
-    const stats = this.reader?.stats();
-    const live = stats === undefined ? {} : { ...stats, missing: stats.missing + this.gapBefore(stats.firstSerial) };
-    return { ...addCounters(this.closed, live), incomplete: this.incomplete(), kernelLost: this.kernelLost };
-  }
-
   private report(nowMs: number): void {
-    const now = this.lossCounters();
-    const losses = lossesBetween(this.reported, now);
+    const losses = this.accounts.tell(this.reader?.stats());
     if (losses.length > 0) this.sink.losses(losses, this.lastTickMs, nowMs);
-    this.reported = now;
     this.lastTickMs = nowMs;
   }
 
