@@ -95,7 +95,8 @@ function fileLayer(file: string, text: string, env: LoadOptions['env'], problems
     },
   };
   problems.push(...secrets.mistakes.map(mistake => layer.tell(mistake)));
-  if (yaml.problems.length === 0) problems.push(...validate(secrets.tree).map(mistake => layer.tell(mistake)));
+  const isRead = yaml.problems.every(problem => problem.severity === 'warning');
+  if (isRead) problems.push(...validate(secrets.tree).map(mistake => layer.tell(mistake)));
   return layer;
 }
 

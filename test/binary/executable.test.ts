@@ -4,9 +4,18 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { comparable, executable, log, REPLAY, run } from './executable.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'puppy-build-'));
@@ -40,16 +49,26 @@ describe('where nothing can be written (needs root)', () => {
   /** In a mount namespace of its own, so that the host keeps its /tmp. */
   const within = (...setup: string[]): string => {
     const command = [...setup, `exec "$@"`].join(' && ');
-    const r = run(
-      'unshare',
-      ['--mount', '--propagation', 'private', 'sh', '-c', command, 'sh', executable, ...REPLAY],
-      { cwd: '/' },
-    );
+    const r = run('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', command, 'sh', elsewhere, ...replay], {
+      cwd: '/',
+    });
     expect(r.err).toBe('');
     expect(r.status).toBe(0);
     return r.out;
   };
-  const same = (out: string) => expect(comparable(out)).toEqual(comparable(expected.out));
+  // Not below /tmp, which is mounted over, wherever the project lies.
+  const home = mkdtempSync('/var/tmp/puppy-build-');
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+  const elsewhere = join(home, 'puppy-hids');
+  copyFileSync(executable, elsewhere);
+  const replay = REPLAY.map(argument => {
+    if (!argument.startsWith('/')) return argument;
+    const copy = join(home, basename(argument));
+    cpSync(argument, copy, { recursive: true });
+    return copy;
+  });
+  const before = run(elsewhere, replay);
+  const same = (out: string) => expect(comparable(out)).toEqual(comparable(before.out));
 
   test.skipIf(!isRoot)('/tmp and /dev/shm noexec', () => {
     same(within('mount -t tmpfs -o noexec none /tmp', 'mount -t tmpfs -o noexec none /dev/shm'));

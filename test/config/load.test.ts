@@ -275,6 +275,14 @@ test('the published schema is a JSON Schema that other tools can use', () => {
   expect(check({ audit: { mode: 'mine' } })).toBe(false);
 });
 
+test('a tag that YAML does not know is told, and what it stands for is checked all the same', () => {
+  expect(load('outputs: !!audit').problems.map(p => [p.severity, p.code])).toEqual([
+    ['warning', 'yaml'],
+    ['error', 'wrong-type'],
+  ]);
+  expect(load('x: !foo bar').problems.map(p => p.code)).toEqual(['yaml', 'unknown-key']);
+});
+
 test('no text of a file makes loading throw, and a config comes without an error or not at all', () => {
   const word = fc.constantFrom(
     'audit',
