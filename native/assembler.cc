@@ -21,15 +21,33 @@ bool isPart(uint16_t type) { return type == 1006 || (type >= 1300 && type < 1500
 
 bool isHexUpper(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); }
 
-int32_t textFlags(const char* p, size_t n) {
+bool isPlain(const char* p, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if ((p[i] & 0x80) != 0 || p[i] == '\\') return false;
+  }
+  return true;
+}
+
+// What one look at a value tells, so that JavaScript needn't look at its bytes again: flags, and its number or a hash.
+int32_t digestValue(const char* p, size_t n, uint32_t* digest) {
   bool plain = true;
   bool hex = n > 0 && (n & 1) == 0;
+  bool number = n > 0 && n <= 10;
+  uint64_t value = 0;
+  auto hash = static_cast<uint32_t>(n);
   for (size_t i = 0; i < n; i++) {
     const char c = p[i];
+    hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
     if ((c & 0x80) != 0 || c == '\\') plain = false;
     if (hex && !isHexUpper(c)) hex = false;
+    if (number) {
+      number = c >= '0' && c <= '9';
+      value = value * 10 + static_cast<uint64_t>(c - '0');
+    }
   }
-  return (plain ? kPlain : 0) | (hex ? kHex : 0);
+  number = number && value <= UINT32_MAX;
+  *digest = number ? static_cast<uint32_t>(value) : hash;
+  return (plain ? kPlain : 0) | (hex ? kHex : 0) | (number ? kNumber : 0);
 }
 
 uint32_t hashName(const char* p, size_t n) {
@@ -239,7 +257,7 @@ void Assembler::addRecord(Event* e, uint16_t type, const char* text, size_t n) {
     if (e->flags & kRecordsDropped) return;
     for (size_t at = 0; at + 4 <= e->index.size();) {
       if (e->index[at] == kExecve) return;
-      at += 4 + 3 * static_cast<size_t>(e->index[at + 1]);
+      at += 4 + kFieldInts * static_cast<size_t>(e->index[at + 1]);
     }
     size_t end = 0;
     while (end < n && text[end] != ' ') end++;
@@ -259,7 +277,7 @@ void Assembler::addRecord(Event* e, uint16_t type, const char* text, size_t n) {
   e->index.push_back(static_cast<int32_t>(n));
   e->records++;
   splitFields(e, e->data.data(), start, start + n, 0);
-  e->index[head + 1] = static_cast<int32_t>((e->index.size() - head - 4) / 3);
+  e->index[head + 1] = static_cast<int32_t>((e->index.size() - head - 4) / kFieldInts);
 }
 
 // name=value pairs apart by spaces (or by 0x1d, before the names that an enriched log adds). A value is "quoted", 'quoted' (then it
@@ -309,7 +327,10 @@ void Assembler::splitFields(Event* e, const char* base, size_t from, size_t to, 
     const int32_t key = keyIndex(base + name, nameLength);
     e->index.push_back(key >= 0 ? key : -static_cast<int32_t>(nameLength));
     e->index.push_back(static_cast<int32_t>(value));
-    e->index.push_back(static_cast<int32_t>((end - value) << 4) | f | textFlags(base + value, end - value));
+    uint32_t digest = 0;
+    const int32_t told = digestValue(base + value, end - value, &digest);
+    e->index.push_back(static_cast<int32_t>((end - value) << kFlagBits) | f | told);
+    e->index.push_back(static_cast<int32_t>(digest));
   }
 }
 
@@ -319,7 +340,7 @@ void Assembler::emit(Event* e) {
   if (e->arguments.any()) {
     if (e->arguments.gap()) e->flags |= kArgvGap;
     if (e->arguments.truncated()) e->flags |= kArgvTruncated;
-    if (textFlags(argv.data(), argv.size()) & kPlain) e->flags |= kArgvPlain;
+    if (isPlain(argv.data(), argv.size())) e->flags |= kArgvPlain;
   }
   stats_.events++;
   std::vector<uint8_t>& out = ring_.scratch();

@@ -15,7 +15,8 @@
 //   int32  dataOffset  where record text begins, from the event's start
 //   int32  inputBytes  bytes of all records as received
 //   then for each record: int32 type, fields, textOffset, textBytes (offsets from dataOffset), and for each of its fields
-//   int32 key (an index into the key list, or -(length of the name), which then stands before the value), valueOffset, valueBytes<<4 | ValueFlag
+//   int32 key (an index into the key list, or -(length of the name), which then stands before the value), valueOffset,
+//   valueBytes<<kFlagBits | ValueFlag, and uint32 digest: the number of a kNumber value, a hash of any other
 #pragma once
 
 #include <cstdint>
@@ -45,8 +46,11 @@ enum ValueFlag : int32_t {
   kQuoted = 1,
   kPlain = 2,   // ASCII without backslash
   kNested = 4,  // inside msg='...'
-  kHex = 8      // an even number of upper-case hex digits
+  kHex = 8,     // an even number of upper-case hex digits
+  kNumber = 16  // a decimal number below 2^32
 };
+constexpr int kFlagBits = 5;
+constexpr size_t kFieldInts = 4;
 
 struct AssemblerOptions {
   std::vector<std::string> keys;

@@ -8,13 +8,17 @@ import { hexDigit, present } from './values.ts';
 import { word } from './words.ts';
 
 const HEADER_INTS = 14;
-const RECORD_INTS = 4;
-const FIELD_INTS = 3;
+export const RECORD_INTS = 4;
+/** Of a field: key, offset, length and flags, digest. */
+export const FIELD_INTS = 4;
+/** The length stands above the flags. */
+export const FLAG_BITS = 5;
 
 const QUOTED = 1;
 const PLAIN = 2;
 const NESTED = 4;
 const HEX = 8;
+const NUMBER = 16;
 
 /** How an event ended and what is odd about it (EventFlag in native/assembler.h). */
 export const FLAG = {
@@ -191,8 +195,8 @@ export class AuditEvent {
     const { ints, bytes } = this.batch;
     const flags = ints[field + 2]!;
     const from = this.dataStart + ints[field + 1]!;
-    const to = from + (flags >>> 4);
-    return flags & PLAIN ? word(bytes, from, to) : safeText(bytes, from, to);
+    const to = from + (flags >>> FLAG_BITS);
+    return flags & PLAIN ? word(bytes, from, to, ints[field + 3]!) : safeText(bytes, from, to);
   }
 
   /** An encoded field's text: quoted as it stands, hex decoded; an unquoted `(null)`, `(none)`, `?` or nothing is absent. */
@@ -200,7 +204,7 @@ export class AuditEvent {
     const flags = this.batch.ints[field + 2]!;
     if (flags & QUOTED) return this.raw(field);
     if (flags & HEX) {
-      const count = flags >>> 5;
+      const count = flags >>> (FLAG_BITS + 1);
       if (count > scratch.length) return safeText(this.hexBytes(field));
       this.hexInto(field, scratch);
       return safeText(scratch, 0, count);
@@ -216,7 +220,7 @@ export class AuditEvent {
   private hexBytes(field: number): Buffer {
     const { ints, bytes } = this.batch;
     const from = this.dataStart + ints[field + 1]!;
-    return Buffer.from(bytes.latin1Slice(from, from + (ints[field + 2]! >>> 4)), 'hex');
+    return Buffer.from(bytes.latin1Slice(from, from + (ints[field + 2]! >>> FLAG_BITS)), 'hex');
   }
 
   isQuoted(field: number): boolean {
@@ -230,8 +234,9 @@ export class AuditEvent {
   /** A decimal number; undefined where it isn't one. Exact up to 2^53. */
   number(field: number): number | undefined {
     const { ints, bytes } = this.batch;
+    if (ints[field + 2]! & NUMBER) return ints[field + 3]! >>> 0;
     let i = this.dataStart + ints[field + 1]!;
-    const end = i + (ints[field + 2]! >>> 4);
+    const end = i + (ints[field + 2]! >>> FLAG_BITS);
     const negative = i < end && bytes[i] === 0x2d;
     if (negative) i++;
     if (i === end || end - i > 16) return undefined;
@@ -248,7 +253,7 @@ export class AuditEvent {
   hex32(field: number): number | undefined {
     const { ints, bytes } = this.batch;
     let i = this.dataStart + ints[field + 1]!;
-    const end = i + (ints[field + 2]! >>> 4);
+    const end = i + (ints[field + 2]! >>> FLAG_BITS);
     if (i === end || end - i > 16) return undefined;
     let v = 0;
     for (i = Math.max(i, end - 8); i < end; i++) {
@@ -263,7 +268,7 @@ export class AuditEvent {
   hexInto(field: number, into: Uint8Array): number {
     const { ints, bytes } = this.batch;
     const from = this.dataStart + ints[field + 1]!;
-    const digits = ints[field + 2]! >>> 4;
+    const digits = ints[field + 2]! >>> FLAG_BITS;
     if (digits & 1) return -1;
     const count = Math.min(digits >> 1, into.length);
     for (let i = 0, at = from; i < count; i++, at += 2) {
@@ -277,7 +282,7 @@ export class AuditEvent {
   /** The first byte of a value, 0 where it is empty: tells `yes` from `no` without a string. */
   firstByte(field: number): number {
     const { ints, bytes } = this.batch;
-    return ints[field + 2]! >>> 4 === 0 ? 0 : bytes[this.dataStart + ints[field + 1]!]!;
+    return ints[field + 2]! >>> FLAG_BITS === 0 ? 0 : bytes[this.dataStart + ints[field + 1]!]!;
   }
 
   /**
@@ -336,7 +341,7 @@ export class AuditEvent {
     const lastField = record + RECORD_INTS + FIELD_INTS * (ints[record + 1]! - 1);
     const from = this.dataStart + ints[field + 1]!;
     const next = field + FIELD_INTS;
-    let to = from + (ints[field + 2]! >>> 4);
+    let to = from + (ints[field + 2]! >>> FLAG_BITS);
     if (next <= lastField && this.isNested(next) === this.isNested(field)) {
       const key = ints[next]!;
       const nameLength = key >= 0 ? KEYS[key]!.length : -key;

@@ -6,12 +6,10 @@ const WORD_MAX_BYTES = 96;
 const SLOTS = 2_048;
 const words: string[] = new Array(SLOTS).fill('');
 
-/** The text of ASCII bytes `from` to `to`. */
-export function word(bytes: Buffer, from: number, to: number): string {
+/** The text of ASCII bytes `from` to `to`. `hash` is the assembler's: the same for the same bytes. */
+export function word(bytes: Buffer, from: number, to: number, hash: number): string {
   const length = to - from;
   if (length > WORD_MAX_BYTES) return bytes.latin1Slice(from, to);
-  let hash = length;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
   const known = words[slot]!;
   if (known.length === length && isText(known, bytes, from)) return known;

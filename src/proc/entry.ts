@@ -43,6 +43,8 @@ export interface Entry {
   privateMounts: boolean;
   /** Who had this pid before: for late events. It has no predecessor of its own. */
   prior: Entry | undefined;
+  /** The store's count of uses when it last gave the entry its place. */
+  movedAt: number;
 }
 
 export function newEntry(parts: {
@@ -69,6 +71,7 @@ export function newEntry(parts: {
     foreign: parts.foreign,
     privateMounts: parts.privateMounts,
     prior: undefined,
+    movedAt: 0,
   };
 }
 

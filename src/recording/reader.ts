@@ -2,7 +2,7 @@
 
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { AuditEvent, Batch } from '../audit/event.ts';
+import { AuditEvent, Batch, FIELD_INTS, FLAG_BITS, RECORD_INTS } from '../audit/event.ts';
 import { KEYS, keyIndex } from '../audit/keys.ts';
 import {
   FACTS_FILE,
@@ -109,9 +109,9 @@ export function decodeAuditEvent(base64: string, keys: readonly string[]): Audit
   const sameKeys = keys.length === KEYS.length && keys.every((key, i) => key === KEYS[i]);
   let p = HEADER_INTS;
   for (let r = 0; r < records; r++) {
-    if (p + 4 > limit) damaged();
+    if (p + RECORD_INTS > limit) damaged();
     const fields = ints[p + 1]!;
-    const end = p + 4 + 3 * fields;
+    const end = p + RECORD_INTS + FIELD_INTS * fields;
     if (
       fields < 0 ||
       end > limit ||
@@ -120,10 +120,10 @@ export function decodeAuditEvent(base64: string, keys: readonly string[]): Audit
       data + ints[p + 2]! + ints[p + 3]! > bytes.length
     )
       damaged();
-    for (let f = p + 4; f < end; f += 3) {
+    for (let f = p + RECORD_INTS; f < end; f += FIELD_INTS) {
       const key = ints[f]!;
       const value = ints[f + 1]!;
-      if (value < 0 || data + value + (ints[f + 2]! >>> 4) > bytes.length) damaged();
+      if (value < 0 || data + value + (ints[f + 2]! >>> FLAG_BITS) > bytes.length) damaged();
       // A name without an index stands before its value, with `=` and perhaps a quote between.
       if (key < 0 ? value + key - 2 < -1 : key >= keys.length) damaged();
       if (!sameKeys && key >= 0) {

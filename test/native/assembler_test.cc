@@ -47,7 +47,8 @@ void inOrder() {
   const Field* syscall = find(e.records[0], "syscall", kKeys);
   CHECK(syscall != nullptr && syscall->key == 0);
   CHECK_EQ(syscall->value, std::string("59"));
-  CHECK_EQ(syscall->flags, puppy::kPlain | puppy::kHex);
+  CHECK_EQ(syscall->flags, puppy::kPlain | puppy::kHex | puppy::kNumber);
+  CHECK_EQ(syscall->digest, 59u);
   const Field* exe = find(e.records[0], "exe", kKeys);
   CHECK(exe != nullptr && exe->key == -3);
   CHECK_EQ(exe->value, std::string("/usr/bin/dash"));

@@ -42,6 +42,7 @@ struct Field {
   std::string name;  // for a negative key
   std::string value;
   int32_t flags;
+  uint32_t digest;
 };
 
 struct Record {
@@ -108,15 +109,16 @@ inline Event decode(const uint8_t* p, size_t size) {
     const char* data = reinterpret_cast<const char*>(p + dataOffset);
     record.text.assign(data + textOffset, textBytes);
     index += 16;
-    for (int32_t f = 0; f < fields; f++, index += 12) {
-      CHECK(index + 12 <= argvOffset);
+    for (int32_t f = 0; f < fields; f++, index += 4 * puppy::kFieldInts) {
+      CHECK(index + 4 * puppy::kFieldInts <= argvOffset);
       Field field;
       field.key = get(p, index);
       const auto valueOffset = static_cast<size_t>(get(p, index + 4));
       const int32_t packed = get(p, index + 8);
       CHECK(packed >= 0);
-      const auto valueBytes = static_cast<size_t>(packed >> 4);
-      field.flags = packed & 15;
+      const auto valueBytes = static_cast<size_t>(packed >> puppy::kFlagBits);
+      field.flags = packed & ((1 << puppy::kFlagBits) - 1);
+      field.digest = static_cast<uint32_t>(get(p, index + 12));
       CHECK(valueOffset >= textOffset && valueOffset + valueBytes <= textOffset + textBytes);
       field.value.assign(data + valueOffset, valueBytes);
       if (field.key < 0) {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type AuditEvent, fieldText } from '../../src/audit/event.ts';
+import { type AuditEvent, FIELD_INTS, fieldText, RECORD_INTS } from '../../src/audit/event.ts';
 import { KEYS } from '../../src/audit/keys.ts';
 import { AuditReplay } from '../../src/audit/replay.ts';
 import { RECORDING_VERSION, type RecordingHeader } from '../../src/recording/format.ts';
@@ -71,7 +71,11 @@ describe('an event in a recording', () => {
     const again = decodeAuditEvent(bytes!, KEYS);
     const { ints } = again.batch;
     for (const position of again.positions) {
-      for (let f = position + 4; f < position + 4 + 3 * ints[position + 1]!; f += 3) {
+      for (
+        let f = position + RECORD_INTS;
+        f < position + RECORD_INTS + FIELD_INTS * ints[position + 1]!;
+        f += FIELD_INTS
+      ) {
         if (ints[f]! >= 0) ints[f] = KEYS.length - 1 - ints[f]!;
       }
     }
