@@ -11,7 +11,7 @@ import type { EntryStore } from './store.ts';
 
 const PASS_EVERY_MS = 3_000;
 /** A table of more entries than this (a storm of short-lived processes) is swept as often as there are ticks. */
-const LARGE_ENTRIES = 16_384;
+const LARGE_ENTRIES = 6_144;
 /** At least so many entries are looked at in one slice, and at least half of the table: some 0.3 µs each. */
 const SLICE_ENTRIES = 8_192;
 /** Start times read in one slice: some 10 µs each. Whoever isn't asked now is in a later pass. */

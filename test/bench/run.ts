@@ -94,7 +94,7 @@ async function storms(
   if (AUDITD === undefined) console.error('bench: auditd is not installed, left out');
   const scale = options.quick ? 0.4 : 1;
   const warmUp: Workload[] = [
-    { operation: 'exec', rate: 0, count: 40_000 * scale },
+    { operation: 'exec', rate: 0, count: 100_000 * scale },
     { operation: 'tcp', rate: 0, count: 30_000 * scale },
   ];
   return await runStorms(kernel!, configurations, { rounds, warmUp, workloads, progress });
@@ -152,7 +152,7 @@ async function main(): Promise<void> {
   if (kernel !== undefined && kernel.hostRules > 0)
     console.error(`bench: this host has ${kernel.hostRules} audit rules of its own, which count under every reader`);
   compilePrograms();
-  const rounds = options.rounds === undefined ? (options.quick ? 1 : 3) : Number(options.rounds);
+  const rounds = options.rounds === undefined ? (options.quick ? 1 : 2) : Number(options.rounds);
   const flat = parts.has('flat') ? await storms(flatWorkloads(), rounds) : undefined;
   const fixed = parts.has('fixed') ? await storms(fixedWorkloads(), 1) : undefined;
   const lived = parts.has('life') ? await life() : undefined;
