@@ -4,9 +4,9 @@
 /** Below this nothing is done. */
 const SMALL_BYTES = 96 * 1024 * 1024;
 /** A collection takes some 30 ms; no more than one in this time. */
-const COLLECT_EVERY_MS = 3_000;
+const COLLECT_EVERY_MS = 8_000;
 /** What a collection left may grow by this before the next. */
-const GROWTH = 1.1;
+const GROWTH = 1.15;
 
 export class Memory {
   private readonly rss: () => number;

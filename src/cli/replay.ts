@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { LEVELS, type Level } from '../core/event.ts';
 import { agentId } from '../identity.ts';
 import type { Log } from '../log.ts';
+import { Memory } from '../memory.ts';
 import { openOutputs } from '../output/outputs.ts';
 import { createParts } from '../parts.ts';
 import { type HostFacts, noFacts } from '../proc/facts.ts';
@@ -98,8 +99,10 @@ class Replay {
         }
       },
     });
+    const memory = new Memory();
     const breathe = async (): Promise<void> => {
       outputs.pump();
+      memory.tick(performance.now());
       // A slow reader makes a replay slow, and loses nothing.
       while (outputs.congested && !this.readerGone) await outputs.flush(DRAIN_MS);
       if (this.readerGone) throw new ReaderGone();

@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { execLog } from './log.ts';
-import { cpuSeconds, peakRssMib, rssMib, type Spread, spread, wakeUps } from './measure.ts';
+import { cpuSeconds, peakRssMib, rssMib, type Spread, spread, wakeUps, wakeUpsBetween } from './measure.ts';
 import { AGENT, BUILD } from './programs.ts';
 import { type Agent, heartbeat, startAgent, stopAgent } from './readers.ts';
 
@@ -46,7 +46,7 @@ export async function measureIdle(name: string, rules: readonly string[]): Promi
     const woken = wakeUps(pid);
     await Bun.sleep(IDLE_MS);
     const cpuPercent = ((cpuSeconds(pid) - cpu) / (IDLE_MS / 1000)) * 100;
-    const wakeUpsPerSecond = (wakeUps(pid) - woken) / (IDLE_MS / 1000);
+    const wakeUpsPerSecond = wakeUpsBetween(woken, wakeUps(pid)) / (IDLE_MS / 1000);
     const after = await heartbeat(agent);
     return { rules: name, cpuPercent, wakeUpsPerSecond, rssMib: rssMib(pid), events: after.events - before.events };
   } finally {

@@ -40,13 +40,15 @@ export function peakRssMib(pid: number): number {
   return statusKib(pid, 'VmHWM') / 1024;
 }
 
-/** How often its threads went to sleep and were woken. */
-export function wakeUps(pid: number): number {
-  let sum = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    sum += statusKib(Number(task), 'voluntary_ctxt_switches');
-  }
-  return sum;
+/** How often each of its threads went to sleep and was woken. */
+export function wakeUps(pid: number): ReadonlyMap<string, number> {
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  return new Map(tasks.map(task => [task, statusKib(Number(task), 'voluntary_ctxt_switches')]));
+}
+
+/** Wake-ups between two readings; those of threads that ended meanwhile are not known. */
+export function wakeUpsBetween(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): number {
+  return [...after].reduce((sum, [task, count]) => sum + count - (before.get(task) ?? 0), 0);
 }
 
 /** kauditd, which sends the records: a kernel thread. Undefined in a pid namespace that doesn't show it. */

@@ -10,19 +10,14 @@ export const BUILD = join(ROOT, 'build/bench');
 export const AGENT = process.env.PUPPY_BENCH_AGENT ?? join(ROOT, 'puppy-hids');
 export const AUDITD = ['/usr/sbin/auditd', '/sbin/auditd'].find(path => Bun.file(path).size > 0);
 
-const FLAGS: Readonly<Record<string, readonly string[]>> = {
-  workload: [],
-  reader: [],
-  // Starting it is the work: no loader, no C library to start.
-  tiny: ['-static', '-nostartfiles'],
-};
+const PROGRAMS = ['workload', 'reader', 'tiny'] as const;
 
 /** Throws with what the compiler says. */
 export function compilePrograms(): void {
   mkdirSync(BUILD, { recursive: true });
-  for (const [name, flags] of Object.entries(FLAGS)) {
+  for (const name of PROGRAMS) {
     const source = join(import.meta.dir, `${name}.c`);
-    const r = spawnSync('cc', ['-O2', '-Wall', '-Wextra', ...flags, '-o', join(BUILD, name), source], {
+    const r = spawnSync('cc', ['-O2', '-Wall', '-Wextra', '-o', join(BUILD, name), source], {
       encoding: 'utf8',
     });
     if (r.error) throw r.error;
