@@ -31,7 +31,7 @@ describe('Memory', () => {
     memory.tick(0);
     memory.tick(1_000);
     expect(collections()).toBe(1);
-    memory.tick(4_000);
+    memory.tick(8_000);
     expect(collections()).toBe(2);
   });
   test('one that is large because it needs it is not collected for nothing', () => {
