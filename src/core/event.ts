@@ -83,7 +83,8 @@ export interface RecordView {
   fingerprint?(): string | undefined;
 }
 
-interface EventBase {
+/** What observations and events of all kinds have. */
+export interface EventBase {
   readonly module: Module;
   /** The event's own time, milliseconds since the epoch. */
   readonly timeMs: number;

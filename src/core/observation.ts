@@ -4,12 +4,10 @@ import type {
   AgentEvent,
   AuditRecordEvent,
   Endpoint,
+  EventBase,
   HeartbeatEvent,
   LossEvent,
-  Module,
   NetworkEvent,
-  Outcome,
-  RecordView,
 } from './event.ts';
 
 /** The task fields of an audit SYSCALL (or user-space) record; unset (4294967295) and `(null)`/`(none)` are absent. */
@@ -31,18 +29,7 @@ export interface TaskFacts {
   readonly exe?: string;
 }
 
-export interface ObservationBase {
-  readonly module: Module;
-  readonly timeMs: number;
-  readonly createdMs: number;
-  readonly stamp: string;
-  readonly ordinal: number;
-  readonly sequence?: number;
-  readonly outcome?: Outcome;
-  readonly errorCode?: string;
-  readonly warnings: readonly string[];
-  readonly records?: readonly RecordView[];
-}
+export type ObservationBase = EventBase;
 
 /** A successful execve or execveat. */
 export interface ExecObservation extends ObservationBase {

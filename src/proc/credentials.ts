@@ -2,19 +2,11 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Credentials, Identity, Login } from '../core/event.ts';
+import type { TaskFacts } from '../core/observation.ts';
 import type { HostFacts } from './facts.ts';
 
 /** What credentials are made of: a task of an audit record, or a process of /proc. */
-export interface Ids {
-  readonly uid?: number;
-  readonly euid?: number;
-  readonly suid?: number;
-  readonly fsuid?: number;
-  readonly gid?: number;
-  readonly egid?: number;
-  readonly sgid?: number;
-  readonly fsgid?: number;
-}
+export type Ids = Pick<TaskFacts, 'uid' | 'euid' | 'suid' | 'fsuid' | 'gid' | 'egid' | 'sgid' | 'fsgid'>;
 
 /** The account files are looked at no more often than this, by event time or tick. */
 const USERS_CHECK_MS = 1_000;
