@@ -3,18 +3,24 @@
 
 /** Below this nothing is done. */
 const SMALL_BYTES = 96 * 1024 * 1024;
-/** A collection takes some 30 ms; no more than one in this time. */
+/** A collection takes some 30 ms; no more than one in this time, where the work isn't the agent's only one. */
 const COLLECT_EVERY_MS = 8_000;
 /** What a collection left may grow by this before the next. */
 const GROWTH = 1.15;
 
 export class Memory {
+  private readonly everyMs: number;
   private readonly rss: () => number;
   private readonly collect: () => void;
   private collectedMs = Number.NEGATIVE_INFINITY;
   private allowedBytes = SMALL_BYTES;
 
-  constructor(rss: () => number = () => process.memoryUsage.rss(), collect: () => void = () => Bun.gc(true)) {
+  constructor(
+    everyMs: number = COLLECT_EVERY_MS,
+    rss: () => number = () => process.memoryUsage.rss(),
+    collect: () => void = () => Bun.gc(true),
+  ) {
+    this.everyMs = everyMs;
     this.rss = rss;
     this.collect = collect;
   }
@@ -22,7 +28,7 @@ export class Memory {
   /** Once a second or so, with a clock that is never set. The bytes that the process holds. */
   tick(nowMs: number): number {
     const bytes = this.rss();
-    if (bytes <= this.allowedBytes || nowMs - this.collectedMs < COLLECT_EVERY_MS) return bytes;
+    if (bytes <= this.allowedBytes || nowMs - this.collectedMs < this.everyMs) return bytes;
     return this.compact(nowMs);
   }
 

@@ -1,8 +1,8 @@
 // Inputs of `replay`: audit.log plain or gzip, several as one log, or stdin (edge: files).
 
-import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { isRecording } from '../recording/reader.ts';
 
@@ -12,6 +12,7 @@ export type Input =
   | { readonly kind: 'recording'; readonly path: string };
 
 const GZIP = [0x1f, 0x8b];
+const PIECE_BYTES = 1 << 18;
 const NOT_YET: Readonly<Record<string, string>> = {
   '.pcap': 'packet captures',
   '.pcapng': 'packet captures',
@@ -34,7 +35,7 @@ export function inputOf(operand: string): Input {
     if (isRecording(operand)) return { kind: 'recording', path: operand };
     throw new Error(`${operand}: a folder, and not a recording made with --record`);
   }
-  return { kind: 'log', path: operand, gzip: startsWithGzip(operand), bytes: stat.size };
+  return { kind: 'log', path: operand, gzip: stat.isFile() && startsWithGzip(operand), bytes: stat.size };
 }
 
 /** By content, not by name: rotated logs are renamed. */
@@ -47,7 +48,7 @@ function startsWithGzip(path: string): boolean {
   }
   try {
     const head = Buffer.alloc(2);
-    return statSync(path).isFile() && readSync(fd, head, 0, 2, 0) === 2 && head[0] === GZIP[0] && head[1] === GZIP[1];
+    return readSync(fd, head, 0, 2, 0) === 2 && head[0] === GZIP[0] && head[1] === GZIP[1];
   } finally {
     closeSync(fd);
   }
@@ -61,9 +62,8 @@ export async function* readLogs(
   for (const input of inputs) {
     if (input.kind === 'recording') continue;
     const name = input.kind === 'stdin' ? 'standard input' : input.path;
-    const raw: Readable =
-      input.kind === 'stdin' ? process.stdin : createReadStream(input.path, { highWaterMark: 1 << 18 });
-    const counted = countedBytes(raw, onBytes);
+    const source = input.kind === 'stdin' ? process.stdin : piecesOf(input.path, input.gzip);
+    const counted = countedBytes(source, onBytes);
     const unpacked = input.kind === 'log' && input.gzip ? pipeline(counted, createGunzip(), () => undefined) : counted;
     try {
       for await (const chunk of unpacked) yield chunk as Uint8Array;
@@ -75,7 +75,26 @@ export async function* readLogs(
   }
 }
 
-async function* countedBytes(source: Readable, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+/**
+ * A file through one buffer: a stream's many would be garbage faster than it is collected. A piece is valid until the next, unless
+ * they are to be `kept` (by a decompressor's queue).
+ */
+function* piecesOf(path: string, kept: boolean): Generator<Uint8Array> {
+  const fd = openSync(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+    for (let n = readSync(fd, buffer); n > 0; n = readSync(fd, buffer)) {
+      yield kept ? Buffer.from(buffer.subarray(0, n)) : buffer.subarray(0, n);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function* countedBytes(
+  source: AsyncIterable<unknown> | Iterable<unknown>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {
     onBytes((chunk as Uint8Array).length);
     yield chunk as Uint8Array;

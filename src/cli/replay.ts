@@ -25,6 +25,8 @@ import { Progress } from './progress.ts';
 
 const SETTINGS = ['rules', 'output', 'events', 'strict', 'min-level', 'records', 'log-level', 'host-id'];
 const DRAIN_MS = 60_000;
+/** A replay makes garbage as fast as it reads. */
+const COLLECT_EVERY_MS = 1_500;
 
 async function replay(argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(argv, { 'fail-on': { type: 'string' } }, SETTINGS);
@@ -99,7 +101,7 @@ class Replay {
         }
       },
     });
-    const memory = new Memory();
+    const memory = new Memory(COLLECT_EVERY_MS);
     const breathe = async (): Promise<void> => {
       outputs.pump();
       memory.tick(performance.now());

@@ -6,6 +6,7 @@ const MIB = 1024 * 1024;
 function withMemory(sizes: number[]) {
   let collections = 0;
   const memory = new Memory(
+    8_000,
     () => sizes.shift()! * MIB,
     () => {
       collections++;
