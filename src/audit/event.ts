@@ -46,14 +46,6 @@ export class Batch {
     this.ints = new Int32Array(buffer);
     this.doubles = new Float64Array(buffer);
   }
-
-  /** The events in the first `size` bytes. */
-  *events(size: number): Generator<AuditEvent> {
-    for (let at = 0; at < size; ) {
-      yield new AuditEvent(this, at);
-      at += this.ints[at >> 2]!;
-    }
-  }
 }
 
 /** The time of the last stamp, which is the next one's too more often than not: the kernel's clock ticks every 4 to 10 ms. */
