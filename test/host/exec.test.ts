@@ -99,7 +99,8 @@ describe('argument lists', () => {
   }, 40_000);
 
   test('a short list is whole', () => {
-    const [line] = withCount(10);
+    // Of the file without a bound: what started the tests may have a command line that alone fills a line of 30,000 bytes.
+    const [line] = long.filter(l => number(l, 'process.args_count') === 10);
     expect(at(line, 'process.args')).toEqual([path, ...Array.from({ length: 9 }, () => 'x'.repeat(20))]);
     expect(at(line, 'puppy.warnings')).toBeUndefined();
   });
