@@ -90,6 +90,7 @@ export interface PuppyBlock {
   readonly range: Range;
 }
 
+/** A detection rule. */
 export interface Rule {
   readonly info: RuleInfo;
   readonly name?: string;
@@ -101,7 +102,55 @@ export interface Rule {
   readonly fields: readonly string[];
   readonly falsePositives: readonly string[];
   readonly puppy?: PuppyBlock;
+  /** Only correlations hear of its matches: it alerts not by itself. */
+  readonly silent?: boolean;
+  /** A text that changes whenever what decides changes (detection, filters and lists that were applied, the puppy block). */
+  readonly digest: string;
 }
+
+export type CorrelationType =
+  | 'event_count'
+  | 'value_count'
+  | 'temporal'
+  | 'temporal_ordered'
+  | 'value_sum'
+  | 'value_avg'
+  | 'value_percentile'
+  | 'value_median';
+
+export type CorrelationOperator = 'gt' | 'gte' | 'lt' | 'lte' | 'eq' | 'neq';
+
+/** A correlation rule whose references are resolved. */
+export interface Correlation {
+  readonly info: RuleInfo;
+  readonly name?: string;
+  readonly status?: string;
+  readonly type: CorrelationType;
+  /** The rules that it counts, in the order written: detection rules and (chained) correlations. */
+  readonly rules: readonly (Rule | Correlation)[];
+  /** Fields as written: of every rule, or an alias. */
+  readonly groupBy: readonly string[];
+  /** What an alias in `groupBy` is called in each rule. */
+  readonly aliases: ReadonlyMap<string, ReadonlyMap<Rule | Correlation, string>>;
+  readonly timespanMs: number;
+  /** All must hold; empty only for the temporal types without a condition, which mean every rule. */
+  readonly conditions: readonly { readonly operator: CorrelationOperator; readonly value: number }[];
+  /** Of a temporal type's condition in the extended form (`a and not b`), over the names of the rules. */
+  readonly expression?: Condition;
+  /** The rule's `condition` as written, for the alert. */
+  readonly conditionText: string;
+  /** What is counted, summed, …; several fields make one value together. */
+  readonly fields: readonly string[];
+  /** 0 to 100, for value_percentile. */
+  readonly percentile?: number;
+  readonly puppy?: PuppyBlock;
+  readonly silent?: boolean;
+  /** Changes whenever what decides changes, rules that it refers to included. */
+  readonly digest: string;
+  readonly falsePositives: readonly string[];
+}
+
+export const isCorrelation = (rule: Rule | Correlation): rule is Correlation => 'timespanMs' in rule;
 
 /** Each item of a selection, in order. */
 export function* itemsOf(node: SelectionNode): Generator<Item> {

@@ -1,5 +1,6 @@
 // A rule file's text to rules and problems. Pure; never throws, whatever the text.
 
+import { createHash } from 'node:crypto';
 import { LEVELS, type Level } from '../core/event.ts';
 import type { RuleInfo } from '../core/match.ts';
 import type { Logsource, Rule } from './ast.ts';
@@ -125,6 +126,7 @@ class RuleParser {
       fields: this.#list('fields'),
       falsePositives: this.#list('falsepositives'),
       ...(puppy === undefined ? {} : { puppy }),
+      digest: digestOf(this.#source.text.slice(...map.range)),
     };
     return { rule, source: this.#source, idRange: pairOf(map, 'id')?.value.range ?? place };
   }
@@ -190,6 +192,8 @@ class RuleParser {
     return parseLogsource(pair.value, this.#report);
   }
 }
+
+export const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
 const LOGSOURCE_KEYS = ['category', 'product', 'service'] as const;
 
