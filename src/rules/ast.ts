@@ -68,6 +68,13 @@ export interface Logsource {
 
 export type FieldBag = Readonly<Record<string, unknown>>;
 
+export interface TimedEvent {
+  readonly atMs: number;
+  /** Else the test's, else the rule's; for a correlation that of the first rule that it refers to. */
+  readonly logsource?: Logsource;
+  readonly event: FieldBag;
+}
+
 export interface RuleTest {
   readonly name: string;
   readonly range: Range;
@@ -76,7 +83,7 @@ export interface RuleTest {
     | { readonly kind: 'event'; readonly event: FieldBag }
     | { readonly kind: 'log'; readonly line: string }
     | { readonly kind: 'audit'; readonly text: string }
-    | { readonly kind: 'events'; readonly events: readonly { readonly atMs: number; readonly event: FieldBag }[] };
+    | { readonly kind: 'events'; readonly events: readonly TimedEvent[] };
   /** The number of alerts, or whether there is any. */
   readonly match: boolean | number;
 }

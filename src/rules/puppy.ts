@@ -1,6 +1,6 @@
 // The optional block `puppy:` of a rule, parsed strictly: an unknown key is an error, for nobody else reads it. Pure.
 
-import type { FieldBag, PuppyBlock, RuleTest } from './ast.ts';
+import type { FieldBag, PuppyBlock, RuleTest, TimedEvent } from './ast.ts';
 import { parseLogsource } from './parse.ts';
 import { didYouMean, type Report } from './problem.ts';
 import { type MapNode, type Node, type Pair, pairOf, plainValue } from './yaml.ts';
@@ -158,15 +158,17 @@ class Reader {
     }
   }
 
-  #timed(node: Node): { atMs: number; event: FieldBag } | undefined {
-    const map = this.map(node, 'events', ['at', 'event']);
+  #timed(node: Node): TimedEvent | undefined {
+    const map = this.map(node, 'events', ['at', 'logsource', 'event']);
     if (map === undefined) return undefined;
     const at = pairOf(map, 'at')?.value;
     const atMs = at === undefined ? 0 : at.kind === 'scalar' ? parseTimespan(at.text) : undefined;
     if (atMs === undefined) return this.#error(at ?? map, '"at" must be a time such as 0s or 20s');
     const eventNode = pairOf(map, 'event')?.value;
     const event = eventNode === undefined ? this.#error(map, 'expected "event"') : this.#event(eventNode);
-    return event && { atMs, event };
+    const logsourceNode = pairOf(map, 'logsource')?.value;
+    const logsource = logsourceNode && parseLogsource(logsourceNode, this.#report);
+    return event && { atMs, event, ...(logsource === undefined ? {} : { logsource }) };
   }
 
   #event(node: Node): FieldBag | undefined {
