@@ -18,6 +18,8 @@ export interface LoadedRules {
   readonly rejected: number;
   /** The place of a range in the rule's file. */
   readonly placeOf: (rule: Rule, offset: number) => { readonly line: number; readonly column: number };
+  /** Where the rule stands in its file. */
+  readonly lineOf: (rule: Rule) => number;
 }
 
 const FILE_MAX_BYTES = 1 << 20;
@@ -34,6 +36,18 @@ export interface RuleText {
 
 /** Rules of the files below `paths`, then of `texts`. */
 export function loadRules(paths: readonly string[], texts: readonly RuleText[] = []): LoadedRules {
+  const steps = loadRulesInSteps(paths, texts);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** As {@link loadRules}, a step for each file: who has something else to do meanwhile does it between two steps. */
+export function* loadRulesInSteps(
+  paths: readonly string[],
+  texts: readonly RuleText[] = [],
+): Generator<undefined, LoadedRules> {
   const finder = new Finder();
   for (const path of paths) finder.addRoot(path);
   const problems: Problem[] = [...finder.problems];
@@ -43,6 +57,7 @@ export function loadRules(paths: readonly string[], texts: readonly RuleText[] =
   const inside = new Map(texts.map(({ file, text }) => [file, text]));
   const all = [...finder.files, ...inside.keys()];
   for (const file of all) {
+    yield;
     const text = inside.get(file) ?? readRuleFile(file);
     if (typeof text !== 'string') {
       problems.push(text);
@@ -59,12 +74,14 @@ export function loadRules(paths: readonly string[], texts: readonly RuleText[] =
   rejected += parsed.length - unique.rules.length;
   problems.push(...unique.problems, ...unique.rules.flatMap(lintRule));
   const sources = new Map(unique.rules.map(({ rule, source }) => [rule, source]));
+  const lines = new Map(unique.rules.map(({ rule, source, idRange }) => [rule, source.position(idRange[0]).line]));
   return {
     rules: unique.rules.map(({ rule }) => rule),
     problems: sorted(problems, all),
     files,
     rejected,
     placeOf: (rule, offset) => sources.get(rule)!.position(offset),
+    lineOf: rule => lines.get(rule)!,
   };
 }
 
