@@ -24,6 +24,8 @@ export interface Needs {
   readonly keys: readonly string[];
   /** Record types of user space and of the kernel that no audit rule of ours brings: `ADD_USER`, `SERVICE_STOP`, `TTY`. */
   readonly recordTypes: readonly string[];
+  /** Lines of the host's logs. */
+  readonly logs: boolean;
 }
 
 export const NO_NEEDS: Needs = {
@@ -35,6 +37,7 @@ export const NO_NEEDS: Needs = {
   files: [],
   keys: [],
   recordTypes: [],
+  logs: false,
 };
 
 /** Records that every exec event brings. */
@@ -58,6 +61,7 @@ export function mergeNeeds(all: readonly Needs[]): Needs {
     files: [...files.keys()].sort().map(key => files.get(key)!),
     keys: texts(needs => needs.keys),
     recordTypes: texts(needs => needs.recordTypes),
+    logs: all.some(needs => needs.logs),
   };
 }
 
