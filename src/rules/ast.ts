@@ -27,6 +27,8 @@ export type FieldrefHow = 'equals' | 'startswith' | 'endswith' | 'contains';
 export interface Value {
   readonly text: string;
   readonly tests: readonly Test[];
+  /** Where it was written: for a value of a list, the placeholder. */
+  readonly range: Range;
 }
 
 /** `field|modifiers: values`. */

@@ -56,7 +56,7 @@ export function parseItem(
   for (const node of values) {
     const value = parseValue(node, chain, field!, isList, report);
     if (value === undefined) failed = true;
-    else parsed.push(value);
+    else parsed.push({ ...value, range: node.range });
   }
   if (failed) return undefined;
   if (chain.has('all') && parsed.length === 1) {
@@ -130,13 +130,16 @@ function parseChain(names: readonly string[], keyRange: Range, offset: number, r
   return { names: canonical, ranges, has: name => ranges.has(name), type, datePart };
 }
 
-function parseValue(node: Node, chain: Chain, field: string, isList: boolean, report: Report): Value | undefined {
+/** A value but for its place. */
+type Meaning = Omit<Value, 'range'>;
+
+function parseValue(node: Node, chain: Chain, field: string, isList: boolean, report: Report): Meaning | undefined {
   const fail = (code: string, message: string, help?: string): undefined => {
     report('error', code, node.range, message, help);
     return undefined;
   };
   if (node.kind !== 'scalar') return fail('bad-value', 'expected a value, found a nested structure');
-  const one = (test: Test, text = node.text): Value => ({ text, tests: [test] });
+  const one = (test: Test, text = node.text): Meaning => ({ text, tests: [test] });
   if (node.type === 'null') {
     if (field === '') return fail('bad-value', 'a keyword is empty');
     if (isList)
@@ -179,7 +182,7 @@ function parseValue(node: Node, chain: Chain, field: string, isList: boolean, re
 
 type Fail = (code: string, message: string, help?: string) => undefined;
 
-function parseTextValue(text: string, chain: Chain, field: string, fail: Fail): Value | undefined {
+function parseTextValue(text: string, chain: Chain, field: string, fail: Fail): Meaning | undefined {
   const plain = text.replace(/\\(?=[*?\\])/g, '');
   let forms: Text[] = [{ glob: parseGlob(text), isBytes: false }];
   for (const name of chain.names) {
@@ -249,7 +252,7 @@ function transform(name: string, { glob, isBytes }: Text): Text[] | string {
   }
 }
 
-function parseRegexValue(node: Extract<Node, { kind: 'scalar' }>, chain: Chain, report: Report): Value | undefined {
+function parseRegexValue(node: Extract<Node, { kind: 'scalar' }>, chain: Chain, report: Report): Meaning | undefined {
   const flags = ['i', 'm', 's'].filter(flag => chain.has(flag)).join('');
   try {
     const regex = new LinearRegex(node.text, { i: chain.has('i'), m: chain.has('m'), s: chain.has('s') });

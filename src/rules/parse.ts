@@ -20,6 +20,8 @@ export interface ParsedFile {
 export interface ParsedRule {
   readonly rule: Rule;
   readonly source: SourceText;
+  /** The document, for what is told about more than the rule's meaning. */
+  readonly map: MapNode;
   readonly idRange: Node['range'];
 }
 
@@ -128,7 +130,7 @@ class RuleParser {
       ...(puppy === undefined ? {} : { puppy }),
       digest: digestOf(this.#source.text.slice(...map.range)),
     };
-    return { rule, source: this.#source, idRange: pairOf(map, 'id')?.value.range ?? place };
+    return { rule, source: this.#source, map, idRange: pairOf(map, 'id')?.value.range ?? place };
   }
 
   #text(key: string): string | undefined {
