@@ -11,7 +11,7 @@ const STAGES = [
   ...['core', 'audit', 'pcap', 'fsnotify', 'logs', 'proc', 'rules', 'output', 'store', 'sync', 'respond', 'inventory'],
 ];
 /** Edges: they import stages, no stage imports them. What lies in src/ itself puts the stages together, and is an edge too. */
-const EDGES = ['config', 'recording', 'cli'];
+const EDGES = ['config', 'recording', 'control', 'cli'];
 
 /** Values in and values out: no files, no network, no clock, no environment. */
 const PURE = [
