@@ -99,6 +99,17 @@ export interface PuppyBlock {
   readonly range: Range;
 }
 
+export interface AppliedFilter {
+  /** Its id, else its title. */
+  readonly id: string;
+  readonly title: string;
+  readonly file: string;
+  /** Its part of the rule's condition. */
+  readonly condition: Condition;
+  /** What its selections are called in the rule, with what the filter calls them. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
 /** A detection rule. */
 export interface Rule {
   readonly info: RuleInfo;
@@ -111,6 +122,8 @@ export interface Rule {
   readonly fields: readonly string[];
   readonly falsePositives: readonly string[];
   readonly puppy?: PuppyBlock;
+  /** Filter documents that were applied: merged into `selections` and `condition`, in this order. */
+  readonly filters?: readonly AppliedFilter[];
   /** Only correlations hear of its matches: it alerts not by itself. */
   readonly silent?: boolean;
   /** A text that changes whenever what decides changes (detection, filters and lists that were applied, the puppy block). */
@@ -144,7 +157,7 @@ export interface Correlation {
   readonly timespanMs: number;
   /** All must hold; empty only for the temporal types without a condition, which mean every rule. */
   readonly conditions: readonly { readonly operator: CorrelationOperator; readonly value: number }[];
-  /** Of a temporal type's condition in the extended form (`a and not b`), over the names of the rules. */
+  /** Of a temporal type's condition in the extended form (`a and not b`); a rule is called by its name, else by its id. */
   readonly expression?: Condition;
   /** The rule's `condition` as written, for the alert. */
   readonly conditionText: string;

@@ -3,13 +3,15 @@
 
 import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Rule } from './ast.ts';
+import type { Correlation, Rule } from './ast.ts';
 import { lintRule, withoutDuplicates } from './lint.ts';
 import { type ParsedRule, parseRules } from './parse.ts';
-import { fileProblem, type Problem } from './problem.ts';
+import { fileProblem, type Problem, type SourceText } from './problem.ts';
 
 export interface LoadedRules {
   readonly rules: readonly Rule[];
+  /** Each behind those that it refers to. */
+  readonly correlations: readonly Correlation[];
   /** Sorted by place within each file, files in order of loading. */
   readonly problems: readonly Problem[];
   /** Files that were read. */
@@ -17,7 +19,7 @@ export interface LoadedRules {
   /** Rules (or whole files) left out because of an error. */
   readonly rejected: number;
   /** The place of a range in the rule's file. */
-  readonly placeOf: (rule: Rule, offset: number) => { readonly line: number; readonly column: number };
+  readonly placeOf: (rule: Rule | Correlation, offset: number) => { readonly line: number; readonly column: number };
   /** Where the rule stands in its file. */
   readonly lineOf: (rule: Rule) => number;
 }
@@ -73,10 +75,11 @@ export function* loadRulesInSteps(
   const unique = withoutDuplicates(parsed);
   rejected += parsed.length - unique.rules.length;
   problems.push(...unique.problems, ...unique.rules.flatMap(lintRule));
-  const sources = new Map(unique.rules.map(({ rule, source }) => [rule, source]));
+  const sources = new Map<Rule | Correlation, SourceText>(unique.rules.map(({ rule, source }) => [rule, source]));
   const lines = new Map(unique.rules.map(({ rule, source, idRange }) => [rule, source.position(idRange[0]).line]));
   return {
     rules: unique.rules.map(({ rule }) => rule),
+    correlations: [],
     problems: sorted(problems, all),
     files,
     rejected,
