@@ -104,6 +104,32 @@ export interface EventBase {
   readonly records?: readonly RecordView[];
 }
 
+/** One line of a log, as its parts were read. Everything but `writer` is what the line's author says. */
+export interface LogFacts {
+  /** Without the header. */
+  readonly message: string;
+  /** The whole line, where it has a header. */
+  readonly original?: string;
+  /** What wrote it, as the line says: the syslog tag. */
+  readonly program?: string;
+  readonly pid?: number;
+  readonly hostname?: string;
+  /** Syslog's numbers. */
+  readonly facility?: number;
+  readonly severity?: number;
+  /** The file it was read from. */
+  readonly path?: string;
+  /** Sigma's services that it belongs to: `sshd`, `auth`, `syslog`. */
+  readonly services: readonly string[];
+  /** What the message itself names: sudo's `USER`, PAM's `rhost`. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** Who acted, where the message says so. */
+  readonly user?: string;
+  readonly port?: number;
+  /** The process that the journal took it from, which no author can choose. */
+  readonly writer?: { readonly pid: number; readonly executable?: string };
+}
+
 export interface ExecEvent extends EventBase {
   readonly kind: 'exec';
   readonly process: Process;
@@ -129,7 +155,7 @@ export interface NetworkEvent extends EventBase {
   readonly via?: string;
 }
 
-/** An audit event whose meaning is told by its kind alone; rules see its records. */
+/** An audit event, or a log's line, whose meaning is told by its kind alone; rules see its records or `log`. */
 export interface AuditRecordEvent extends EventBase {
   readonly kind:
     | 'root_changed'
@@ -150,13 +176,17 @@ export interface AuditRecordEvent extends EventBase {
     | 'host_stopping'
     | 'anomaly'
     /** Any other audit event: a host's own rule, or a record type with no kind of its own. */
-    | 'audit_event';
+    | 'audit_event'
+    /** Any other line of a log. */
+    | 'log_line';
   readonly process?: Process;
   /** The account that was acted on, for authentication and iam. */
   readonly target?: { readonly name?: string; readonly id?: number };
   readonly address?: string;
   readonly terminal?: string;
   readonly service?: string;
+  /** Of a log's line. */
+  readonly log?: LogFacts;
 }
 
 /** What the agent says of itself. `details` goes to `puppy.<kind>`: plain JSON values, nothing absent inside. */

@@ -70,6 +70,7 @@ export interface AuditRecordObservation extends ObservationBase {
   readonly address?: string;
   readonly terminal?: string;
   readonly service?: string;
+  readonly log?: AuditRecordEvent['log'];
 }
 
 /** A process ended (exit_group): feeds the process table. */

@@ -6,6 +6,7 @@ import type {
   ExecFailedEvent,
   ExitEvent,
   HostEvent,
+  LogFacts,
   NetworkEvent,
   Process,
 } from '../core/event.ts';
@@ -80,15 +81,24 @@ function auditRecord(o: AuditRecordObservation, table: ProcessTable): AuditRecor
   ) {
     table.credentials.noteSession(task.session, task.auid, o.terminal, o.address);
   }
-  const process = task === undefined ? undefined : actor(o, task, table);
+  const process = task === undefined ? o.log && writer(o.log, o.timeMs, table) : actor(o, task, table);
   const event: Mutable<AuditRecordEvent> = extend<AuditRecordEvent>(base(o, process && table), { kind: o.kind });
   if (process !== undefined) event.process = process;
   if (o.target !== undefined) event.target = o.target;
   if (o.address !== undefined) event.address = o.address;
   if (o.terminal !== undefined) event.terminal = o.terminal;
   if (o.service !== undefined) event.service = o.service;
+  if (o.log !== undefined) event.log = o.log;
   if (process !== undefined && o.outcome !== 'failure') noteRoot(o, process, table);
   return event;
+}
+
+/** Who wrote a log's line, unless it has become another program since. */
+function writer({ writer }: LogFacts, timeMs: number, table: ProcessTable): Process | undefined {
+  if (writer === undefined) return undefined;
+  const process = table.find(writer.pid, timeMs);
+  const { executable } = writer;
+  return executable === undefined || process?.image.executable === executable ? process : undefined;
 }
 
 /** The event shows the process as it was when it asked; what comes of it holds from the next one on. */

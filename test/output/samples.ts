@@ -140,6 +140,23 @@ export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
   host_stopping: { ...base, kind: 'host_stopping' },
   anomaly: { ...base, kind: 'anomaly', process },
   audit_event: { ...base, kind: 'audit_event' },
+  log_line: {
+    ...base,
+    module: 'logs',
+    kind: 'log_line',
+    log: {
+      message: 'Server listening on 0.0.0.0 port 22.',
+      original: 'Nov 24 07:40:13 web1 sshd[812]: Server listening on 0.0.0.0 port 22.',
+      program: 'sshd',
+      pid: 812,
+      hostname: 'web1',
+      facility: 10,
+      severity: 6,
+      path: '/var/log/auth.log',
+      services: ['sshd', 'auth', 'syslog'],
+      user: 'alice',
+    },
+  },
   agent_started: {
     ...own,
     kind: 'agent_started',

@@ -7,7 +7,7 @@ export type EcsKind = 'event' | 'alert' | 'state' | 'metric';
 export interface KindRow {
   readonly kind: EcsKind;
   /** What follows `puppy_hids.` in event.dataset. */
-  readonly dataset: 'process' | 'network' | 'auth' | 'iam' | 'configuration' | 'agent';
+  readonly dataset: 'process' | 'network' | 'auth' | 'iam' | 'configuration' | 'log' | 'agent';
   readonly category: readonly string[];
   readonly type: readonly string[];
 }
@@ -45,6 +45,7 @@ export const KINDS: { readonly [K in Kind]: KindRow } = {
   host_stopping: row('configuration', 'host', 'end'),
   anomaly: row('process', 'process', 'info'),
   audit_event: row('process', 'process', 'info'),
+  log_line: row('log', 'host', 'info'),
   agent_started: agent,
   agent_stopped: agent,
   rules_loaded: agent,

@@ -1,13 +1,14 @@
 // An event, with the rule that matched it if one did, as one ECS object and as one line of JSON. Pure.
 
 import { isIP } from 'node:net';
-import type { AnyEvent, AuditRecordEvent, Endpoint, NetworkEvent, Process } from '../../core/event.ts';
+import type { AnyEvent, AuditRecordEvent, Endpoint, LogFacts, NetworkEvent, Process } from '../../core/event.ts';
 import type { Match } from '../../core/match.ts';
 import { matchList, recordList, ruleFields } from './alert.ts';
 import { boundedJson, type Caps, CUT, capped, NORMAL, put, TIGHT, unlessEmpty, Warnings } from './caps.ts';
 import { alertId, ECS_VERSION, type EcsContext, eventId, isoTime } from './context.ts';
 import { type Json, type JsonObject, toJson } from './json.ts';
 import { KINDS, SEVERITY } from './kinds.ts';
+import { logObject } from './log.ts';
 import { alertMessage } from './message.ts';
 import {
   accounts,
@@ -102,7 +103,8 @@ function addAccount(draft: Draft, event: AuditRecordEvent): void {
   const address = capped(event.address, 512, warnings);
   if (address !== undefined) {
     const end: Endpoint = isIP(address) === 0 ? { domain: address } : { ip: address };
-    put(root, 'source', endpoint(draft, end));
+    const port = event.log?.port;
+    put(root, 'source', endpoint(draft, port === undefined ? end : { ...end, port }));
   }
   const terminal = capped(event.terminal, 512, warnings);
   if (terminal !== undefined || address !== undefined) {
@@ -113,6 +115,21 @@ function addAccount(draft: Draft, event: AuditRecordEvent): void {
   }
   const name = capped(event.service, 512, warnings);
   if (name !== undefined) root.service = { name };
+}
+
+function addLog(draft: Draft, log: LogFacts): void {
+  const { root, caps, warnings } = draft;
+  const text = capped(log.message, caps.textBytes, warnings);
+  // An alert's message is its own: the line's text is the original.
+  if (root.message === undefined) put(root, 'message', text);
+  put(root.event as JsonObject, 'original', capped(log.original, caps.textBytes, warnings) ?? text);
+  root.log = { ...(root.log as JsonObject | undefined), ...logObject(log, caps, warnings) };
+  if (unlessEmpty(root.log) === undefined) delete root.log;
+  const name = capped(log.user, 512, warnings);
+  if (name === undefined) return;
+  relate(draft.users, name);
+  const user = root.user as JsonObject | undefined;
+  if (user?.name === undefined) root.user = { ...user, name };
 }
 
 /** Adds what only events of this kind have. */
@@ -165,6 +182,7 @@ function addKind(draft: Draft, event: AnyEvent): void {
       return;
     default:
       addAccount(draft, event);
+      if (event.log !== undefined) addLog(draft, event.log);
   }
 }
 

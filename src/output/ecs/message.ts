@@ -66,8 +66,16 @@ function network(done: string, failed: string, end: 'source' | 'destination'): (
   };
 }
 
+/** A log's line as it would stand in a file, without its time. */
+function logLine({ log }: AuditRecordEvent): string {
+  if (log === undefined) return 'log line';
+  const { program, pid, message } = log;
+  return short(`${program === undefined ? '' : `${program}${pid === undefined ? '' : `[${pid}]`}: `}${message}`, 500);
+}
+
 function account(what: string): (event: AuditRecordEvent) => string {
   return event => {
+    if (event.log !== undefined) return logLine(event);
     const target = event.target?.name ?? (event.target?.id === undefined ? undefined : `uid ${event.target.id}`);
     const from = event.address === undefined ? '' : ` from ${short(event.address)}`;
     return `${what}${target === undefined ? '' : ` ${short(target)}`}${from}${event.process === undefined ? '' : `, by ${actor(event.process)}`}`;
@@ -107,7 +115,7 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
   login_failed: account('failed login of'),
   session_opened: account('session opened for'),
   session_closed: account('session closed for'),
-  sudo_command: event => `${actor(event.process)} used sudo`,
+  sudo_command: event => (event.log === undefined ? `${actor(event.process)} used sudo` : logLine(event)),
   user_added: account('user added:'),
   user_deleted: account('user deleted:'),
   group_changed: account('group changed:'),
@@ -118,6 +126,7 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
   host_stopping: service('host is stopping'),
   anomaly: doing('behaved abnormally'),
   audit_event: event => (event.process === undefined ? 'audit record' : `audit record of ${actor(event.process)}`),
+  log_line: logLine,
   agent_started: own,
   agent_stopped: own,
   rules_loaded: own,

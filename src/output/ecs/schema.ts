@@ -25,6 +25,7 @@ function oneOf(values: readonly (string | number)[]): Schema {
 }
 
 const account = object({ id: text, name: text });
+const coded = object({ code: whole, name: text }, ['code', 'name']);
 const named = object({ id: list(text), name: list(text) }, ['id', 'name']);
 const free: Schema = { type: 'object' };
 
@@ -123,6 +124,7 @@ const ROOT: Readonly<Record<string, Schema>> = {
       sequence: whole,
       severity: oneOf(Object.values(SEVERITY)),
       risk_score: oneOf(Object.values(SEVERITY)),
+      original: text,
     },
     ['id', 'kind', 'action', 'module', 'dataset'],
   ),
@@ -140,7 +142,11 @@ const ROOT: Readonly<Record<string, Schema>> = {
   destination: endpoint,
   network: object({ type: oneOf(['ipv4', 'ipv6']), transport: text, direction: oneOf(['egress', 'ingress']) }),
   service: object({ name: text }, ['name']),
-  log: object({ level: oneOf(LEVELS) }, ['level']),
+  log: object({
+    level: oneOf(LEVELS),
+    syslog: object({ appname: text, procid: text, hostname: text, facility: coded, severity: coded }),
+    file: object({ path: text }, ['path']),
+  }),
   rule: object(
     {
       id: text,
@@ -177,6 +183,7 @@ export function eventsSchema(): Schema {
       required: ['rule', 'message', 'log'],
       properties: {
         event: { type: 'object', required: ['severity', 'risk_score'] },
+        log: { type: 'object', required: ['level'] },
         puppy: { type: 'object', required: ['event'] },
       },
     },

@@ -1,0 +1,35 @@
+// What a line of a log adds to its event: syslog's header and the text itself. Pure.
+
+import type { LogFacts } from '../../core/event.ts';
+import { type Caps, capped, put, unlessEmpty, type Warnings } from './caps.ts';
+import type { JsonObject } from './json.ts';
+
+const FACILITIES = (
+  'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp security console solaris-cron ' +
+  'local0 local1 local2 local3 local4 local5 local6 local7'
+).split(' ');
+const SEVERITIES = 'emergency alert critical error warning notice informational debug'.split(' ');
+
+export const facilityName = (code: number | undefined): string | undefined =>
+  code === undefined ? undefined : FACILITIES[code];
+export const severityName = (code: number | undefined): string | undefined =>
+  code === undefined ? undefined : SEVERITIES[code];
+
+function coded(code: number | undefined, name: string | undefined): JsonObject | undefined {
+  return code === undefined || name === undefined ? undefined : { code, name };
+}
+
+/** `log.syslog` and `log.file`. */
+export function logObject(log: LogFacts, caps: Caps, warnings: Warnings): JsonObject {
+  const syslog: JsonObject = {};
+  put(syslog, 'appname', capped(log.program, 512, warnings));
+  if (log.pid !== undefined) syslog.procid = String(log.pid);
+  put(syslog, 'hostname', capped(log.hostname, 512, warnings));
+  put(syslog, 'facility', coded(log.facility, facilityName(log.facility)));
+  put(syslog, 'severity', coded(log.severity, severityName(log.severity)));
+  const object: JsonObject = {};
+  put(object, 'syslog', unlessEmpty(syslog));
+  const path = capped(log.path, caps.textBytes, warnings);
+  if (path !== undefined) object.file = { path };
+  return object;
+}
