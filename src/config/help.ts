@@ -7,7 +7,7 @@ import { CONFIG_SCHEMA, type SchemaNode } from './schema.ts';
 function notes(node: SchemaNode, path: readonly string[]): string {
   const also = [variableName(path), node['x-flag']].filter(name => name !== undefined);
   const choice = node.enum === undefined ? '' : ` (${node.enum.join(', ')})`;
-  return `${node.description ?? ''}${choice}  [${also.join(', ')}]`;
+  return `${node.description ?? ''}${choice}  [${also.join(', ')}]${node['x-live'] === true ? ' *' : ''}`;
 }
 
 function write(node: SchemaNode, path: readonly string[], lines: string[]): void {
@@ -40,7 +40,7 @@ export function configHelp(): string {
     '# In brackets: the environment variable that beats the file, and the flag that beats both.',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the configuration's own syntax
     '# Any text may hold ${file:/path} or ${env:NAME}. Sizes: 64KiB, 20MiB. Durations: 60s, 1m, 7d.',
-    '# Relative paths start at the folder of the file.',
+    '# Relative paths start at the folder of the file. SIGHUP and "puppy-hids reload" take over what is marked *, and min_level of outputs.',
     '',
   ];
   write(CONFIG_SCHEMA, [], lines);

@@ -36,11 +36,14 @@ export interface LoadOptions {
 export interface Loaded {
   /** Absent when any problem is an error. */
   readonly config?: Config;
+  /** What the configuration was made of, in the shape of the file, defaults left out; there where `config` is. */
+  readonly settings?: Settings;
   readonly problems: readonly Problem[];
   /** The file that was read. */
   readonly file?: string;
 }
 
+export type Settings = Readonly<Record<string, unknown>>;
 type Tree = Record<string, unknown>;
 
 /** One source of settings, with the way to tell where a mistake stands. */
@@ -220,5 +223,5 @@ export function loadConfig(options: LoadOptions): Loaded {
     const parsed = specOf(output);
     return 'spec' in parsed ? [parsed.spec] : [];
   });
-  return { config: configFrom(tree, outputs), problems, ...found };
+  return { config: configFrom(tree, outputs), settings: tree, problems, ...found };
 }

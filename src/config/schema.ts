@@ -32,6 +32,8 @@ export interface SchemaNode {
   readonly 'x-separator'?: string;
   /** Of a later version: known, and told to have no effect. */
   readonly 'x-later'?: boolean;
+  /** A reload takes it over; any other needs a restart. */
+  readonly 'x-live'?: boolean;
 }
 
 const MINUTE = 60_000;
@@ -82,6 +84,7 @@ export const CONFIG_SCHEMA: SchemaNode = {
       default: [],
       'x-flag': '--rules',
       'x-separator': ':',
+      'x-live': true,
     },
     outputs: {
       type: 'array',
@@ -98,10 +101,11 @@ export const CONFIG_SCHEMA: SchemaNode = {
       description: 'Alerts below are held back and counted, for outputs without a min_level of their own',
       default: 'medium',
       'x-flag': '--min-level',
+      'x-live': true,
     },
     events: flag('Write events too, not only alerts', '--events'),
     records: flag('Put the audit records on every line', '--records'),
-    strict: flag('Refuse to start when a rule is wrong', '--strict'),
+    strict: { ...flag('Refuse to start when a rule is wrong', '--strict'), 'x-live': true },
     log_level: {
       type: 'string',
       enum: ['error', 'warning', 'info', 'debug'],
@@ -158,6 +162,7 @@ export const CONFIG_SCHEMA: SchemaNode = {
           description: 'More kernel rules, as auditctl takes them: "-w /etc/shadow -p wa -k shadow"',
           default: [],
           'x-separator': '\n',
+          'x-live': true,
         },
         receive_buffer: size(
           'Socket buffer for records that the agent has not read yet',
@@ -189,13 +194,17 @@ export const CONFIG_SCHEMA: SchemaNode = {
       default: '60s',
       'x-least': 1_000,
       'x-most': 1_440 * MINUTE,
+      'x-live': true,
     },
     limits: {
       type: 'object',
       additionalProperties: false,
       description: 'Bounds of the agent itself',
       properties: {
-        memory: size('Above it the agent ends, to be started anew', '256MiB', 64 * MIB, 65_536 * MIB),
+        memory: {
+          ...size('Above it the agent ends, to be started anew', '256MiB', 64 * MIB, 65_536 * MIB),
+          'x-live': true,
+        },
         queue_events: {
           type: 'integer',
           minimum: 1_024,

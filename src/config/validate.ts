@@ -24,7 +24,7 @@ function validator(): ValidateFunction {
   const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, verbose: true, strictTypes: false });
   ajv.addFormat('size', { type: 'string', validate: (text: string) => parseSize(text) !== undefined });
   ajv.addFormat('duration', { type: 'string', validate: (text: string) => parseDuration(text) !== undefined });
-  ajv.addVocabulary(['x-least', 'x-most', 'x-flag', 'x-separator', 'x-later']);
+  ajv.addVocabulary(['x-least', 'x-most', 'x-flag', 'x-separator', 'x-later', 'x-live']);
   compiled = ajv.compile(CONFIG_SCHEMA);
   return compiled;
 }

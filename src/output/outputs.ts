@@ -19,7 +19,7 @@ export interface LineMeta {
 
 interface Route {
   readonly sink: Sink;
-  readonly minRank: number;
+  minRank: number;
   readonly kinds: ReadonlySet<EcsKind> | undefined;
   readonly maxLineBytes: number;
 }
@@ -82,6 +82,11 @@ export class Outputs {
       }
       route.sink.write(line, meta.own === true);
     }
+  }
+
+  /** Other levels from now on; `specs` name the same outputs in the same order. */
+  setLevels(minLevel: Level, specs: readonly OutputSpec[]): void {
+    for (const [i, route] of this.#routes.entries()) route.minRank = RANK[specs[i]?.minLevel ?? minLevel];
   }
 
   get sinks(): readonly Sink[] {
