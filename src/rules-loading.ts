@@ -2,15 +2,22 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import builtinPath from '../build/builtin-rules.bin' with { type: 'file' };
-import { type LoadedRules, loadRules, type RuleText } from './rules/load.ts';
+import type { Correlation } from './rules/ast.ts';
+import { type LoadedRules, loadRules, loadRulesInSteps, type RuleText } from './rules/load.ts';
 import type { Problem } from './rules/problem.ts';
 import { compileRuleset, type Ruleset } from './rules/ruleset.ts';
 
 const SYSTEM_RULES = '/etc/puppy-hids/rules.d';
 const BUILTIN = 'builtin';
 
+/** How long a load in the background works before everything else gets its turn. */
+const SLICE_MS = 10;
+
 export interface LoadedRuleset {
   readonly ruleset: Ruleset;
+  readonly correlations: readonly Correlation[];
+  /** Where each rule stands in its file, by id. */
+  readonly lines: ReadonlyMap<string, number>;
   readonly problems: readonly Problem[];
   readonly rejected: number;
   readonly paths: readonly string[];
@@ -24,17 +31,42 @@ export function rulePaths(paths: readonly string[]): readonly string[] {
 
 /** Loads files and folders, and for the word `builtin` the pack inside the program (build.ts puts rules.d there). */
 export function loadRulesFrom(paths: readonly string[]): LoadedRules {
+  return loadRules(...sources(paths));
+}
+
+function sources(paths: readonly string[]): [paths: readonly string[], texts: readonly RuleText[]] {
   const texts = paths.includes(BUILTIN) ? (JSON.parse(readFileSync(builtinPath, 'utf8')) as RuleText[]) : [];
-  return loadRules(
-    paths.filter(path => path !== BUILTIN),
-    texts,
-  );
+  return [paths.filter(path => path !== BUILTIN), texts];
 }
 
 export function loadRuleset(paths: readonly string[]): LoadedRuleset {
   const wanted = rulePaths(paths);
-  const loaded = loadRulesFrom(wanted);
-  return { ruleset: compileRuleset(loaded.rules), problems: loaded.problems, rejected: loaded.rejected, paths: wanted };
+  return compiled(loadRulesFrom(wanted), wanted);
+}
+
+/** As {@link loadRuleset}, beside other work: for an agent that has events to take. */
+export async function loadRulesetInBackground(paths: readonly string[]): Promise<LoadedRuleset> {
+  const wanted = rulePaths(paths);
+  const steps = loadRulesInSteps(...sources(wanted));
+  for (;;) {
+    const end = performance.now() + SLICE_MS;
+    while (performance.now() < end) {
+      const step = steps.next();
+      if (!step.done) continue;
+      await othersTurn();
+      return compiled(step.value, wanted);
+    }
+    await othersTurn();
+  }
+}
+
+const othersTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+function compiled(loaded: LoadedRules, paths: readonly string[]): LoadedRuleset {
+  const { rules, correlations, problems, rejected, lineOf } = loaded;
+  // The places alone are kept, not the texts that they are found by.
+  const lines = new Map([...rules, ...correlations].map(rule => [rule.info.id, lineOf(rule)]));
+  return { ruleset: compileRuleset(rules), correlations, lines, problems, rejected, paths };
 }
 
 export interface VerdictSummary {

@@ -21,7 +21,7 @@ export interface LoadedRules {
   /** The place of a range in the rule's file. */
   readonly placeOf: (rule: Rule | Correlation, offset: number) => { readonly line: number; readonly column: number };
   /** Where the rule stands in its file. */
-  readonly lineOf: (rule: Rule) => number;
+  readonly lineOf: (rule: Rule | Correlation) => number;
 }
 
 const FILE_MAX_BYTES = 1 << 20;
@@ -76,7 +76,9 @@ export function* loadRulesInSteps(
   rejected += parsed.length - unique.rules.length;
   problems.push(...unique.problems, ...unique.rules.flatMap(lintRule));
   const sources = new Map<Rule | Correlation, SourceText>(unique.rules.map(({ rule, source }) => [rule, source]));
-  const lines = new Map(unique.rules.map(({ rule, source, idRange }) => [rule, source.position(idRange[0]).line]));
+  const lines = new Map<Rule | Correlation, number>(
+    unique.rules.map(({ rule, source, idRange }) => [rule, source.position(idRange[0]).line]),
+  );
   return {
     rules: unique.rules.map(({ rule }) => rule),
     correlations: [],
