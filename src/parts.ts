@@ -1,7 +1,8 @@
 // The stages that a live run and a replay have in common, built once from what differs: facts, outputs, rules.
 
 import type { AnyEvent } from './core/event.ts';
-import type { Match } from './core/match.ts';
+import type { Alert } from './core/match.ts';
+import type { TermStore } from './core/terms.ts';
 import { createDeliver, type DeliverCounters } from './output/deliver.ts';
 import { type EcsOptions, ecsContext } from './output/ecs/context.ts';
 import { LossWindows } from './output/ecs/loss-windows.ts';
@@ -10,7 +11,12 @@ import { createPipeline, type Pipeline } from './pipeline.ts';
 import { enrich } from './proc/enrich.ts';
 import type { HostFacts } from './proc/facts.ts';
 import { ProcessTable } from './proc/table.ts';
+import type { Correlation } from './rules/ast.ts';
+import { TermTable } from './rules/gates/term-table.ts';
+import { type Correlates, Judge } from './rules/judge.ts';
 import type { Ruleset } from './rules/ruleset.ts';
+
+const NO_CORRELATOR: Correlates = { setCorrelations: () => {}, add: () => [], advance: () => [], counters: {} };
 
 export interface PartsOptions {
   readonly facts: HostFacts;
@@ -20,16 +26,23 @@ export interface PartsOptions {
   /** Every event is a line, not only alerts. */
   readonly events: boolean;
   readonly ruleset: Ruleset;
-  /** Sees every event with its matches, before it is written. */
-  readonly watch?: (event: AnyEvent, matches: readonly Match[]) => void;
+  readonly correlations?: readonly Correlation[];
+  /** What `new_terms` rules remember; else in memory. */
+  readonly terms?: TermStore;
+  /** Sees every event, and every alert, before it is written. */
+  readonly onEvent?: (event: AnyEvent) => void;
+  readonly onAlert?: (alert: Alert) => void;
 }
 
 export interface Parts {
   readonly pipeline: Pipeline;
   readonly table: ProcessTable;
+  readonly judge: Judge;
   readonly counters: DeliverCounters;
-  /** The rules that judge from now on. */
-  setRuleset(ruleset: Ruleset): void;
+  /** The rules that judge from now on; the state of those that stay the same stays. */
+  setRuleset(ruleset: Ruleset, correlations?: readonly Correlation[]): void;
+  /** The clock, once a second: windows that end, what is old. */
+  tick(nowMs: number): void;
 }
 
 export function createParts(options: PartsOptions): Parts {
@@ -37,22 +50,34 @@ export function createParts(options: PartsOptions): Parts {
   const context = ecsContext({ ...options.ecs, overlappingLoss: timeMs => windows.overlapping(timeMs) });
   const write = createDeliver(options.outputs, context, options.events);
   const table = new ProcessTable(options.facts, { capacity: options.cacheEntries });
-  const { watch } = options;
+  const { onEvent, onAlert } = options;
+  const judge = new Judge({ terms: options.terms ?? new TermTable(), correlator: NO_CORRELATOR });
   let { ruleset } = options;
+  judge.setRules(ruleset.rules, options.correlations ?? []);
   return {
     table,
+    judge,
     counters: write.counters,
     pipeline: createPipeline({
       enrich: observation => enrich(observation, table),
       evaluate: event => ruleset.evaluate(event),
-      deliver: (event, matches) => {
+      judge: (event, matches) => judge.judge(event, matches),
+      deliver: (event, alerts) => {
         if (event.kind === 'loss') windows.add(event.loss);
-        watch?.(event, matches);
-        write(event, matches);
+        onEvent?.(event);
+        if (onAlert !== undefined) alerts.forEach(onAlert);
+        write(event, alerts);
       },
     }),
-    setRuleset: next => {
+    setRuleset: (next, correlations = []) => {
       ruleset = next;
+      judge.setRules(next.rules, correlations);
+    },
+    tick: nowMs => {
+      table.tick(nowMs);
+      const alerts = judge.tick(nowMs);
+      if (onAlert !== undefined) alerts.forEach(onAlert);
+      write.alerts(alerts);
     },
   };
 }

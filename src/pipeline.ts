@@ -1,7 +1,7 @@
-// The order of stages, and nothing else: source → normalise → enrich → evaluate → deliver.
+// The order of stages, and nothing else: source → normalise → enrich → evaluate → judge → deliver.
 
 import type { AnyEvent, HostEvent } from './core/event.ts';
-import type { Match } from './core/match.ts';
+import type { Alert, Match } from './core/match.ts';
 import type { HostObservation, Observation } from './core/observation.ts';
 
 export interface Stages {
@@ -9,11 +9,13 @@ export interface Stages {
   readonly enrich: (observation: HostObservation) => HostEvent;
   /** The rules that match. */
   readonly evaluate: (event: HostEvent) => readonly Match[];
-  /** The event and its alerts to the outputs. */
-  readonly deliver: (event: AnyEvent, matches: readonly Match[]) => void;
+  /** What the matches mean with those before them. */
+  readonly judge: (event: HostEvent, matches: readonly Match[]) => readonly Alert[];
+  /** The event and the alerts to the outputs. */
+  readonly deliver: (event: AnyEvent, alerts: readonly Alert[]) => void;
 }
 
-const NO_MATCHES: readonly Match[] = [];
+const NO_ALERTS: readonly Alert[] = [];
 
 export type Pipeline = (observation: Observation) => void;
 
@@ -29,11 +31,11 @@ export function createPipeline(stages: Stages): Pipeline {
       case 'source_up':
       case 'loss':
       case 'heartbeat':
-        stages.deliver(observation, NO_MATCHES);
+        stages.deliver(observation, NO_ALERTS);
         break;
       default: {
         const event = stages.enrich(observation);
-        stages.deliver(event, stages.evaluate(event));
+        stages.deliver(event, stages.judge(event, stages.evaluate(event)));
       }
     }
   };

@@ -80,7 +80,7 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
     else if ('excluded' in line) {
       excluded.clear();
       for (const type of line.excluded) excluded.add(type);
-    } else if ('tick' in line) parts.table.tick(line.tick);
+    } else if ('tick' in line) parts.tick(line.tick);
     else parts.table.seed(line.seed);
     if (count % 1024 === 0) await breathe();
   }

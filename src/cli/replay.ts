@@ -94,11 +94,9 @@ class Replay {
       ecs: { host, agent: { id: agent, version: VERSION }, labels, records },
       events: config.events,
       ruleset: this.rules.ruleset,
-      watch: (event, matches) => {
-        if (recording === undefined) missing.see(event);
-        for (const { rule } of matches) {
-          if (this.failOn !== undefined && LEVELS.indexOf(rule.level) >= LEVELS.indexOf(this.failOn)) this.failing++;
-        }
+      ...(recording === undefined && { onEvent: event => missing.see(event) }),
+      onAlert: ({ match: { rule } }) => {
+        if (this.failOn !== undefined && LEVELS.indexOf(rule.level) >= LEVELS.indexOf(this.failOn)) this.failing++;
       },
     });
     const memory = new Memory(COLLECT_EVERY_MS);

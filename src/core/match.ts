@@ -1,6 +1,6 @@
 // The verdict of a rule on an event: what the rules stage gives and the output stage prints.
 
-import type { EventBase, Level } from './event.ts';
+import type { EventBase, HostEvent, Level } from './event.ts';
 
 /** One condition that held, with the value that decided it. */
 export interface MatchedCondition {
@@ -61,4 +61,10 @@ export interface Match {
   readonly suppressed?: number;
   /** The combination that `new_terms` had not seen before, by field as written. */
   readonly newTerms?: Readonly<Record<string, string>>;
+}
+
+/** A match that is written, with the event that it is written with. */
+export interface Alert {
+  readonly event: HostEvent;
+  readonly match: Match;
 }

@@ -291,7 +291,7 @@ class FieldsEngine {
 }
 
 /** Nested maps become dotted names; a name that several spellings mean collects the values of all. */
-function flatten(bag: FieldBag, prefix: string, out: Map<string, unknown[]>): void {
+export function flatten(bag: FieldBag, prefix: string, out: Map<string, unknown[]>): void {
   for (const [key, value] of Object.entries(bag)) {
     const path = prefix + key;
     if (value !== null && typeof value === 'object' && !Array.isArray(value))
