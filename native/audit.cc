@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -13,6 +14,9 @@
 
 #ifndef AUDIT_REPLACE
 #define AUDIT_REPLACE 1329
+#endif
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
 #endif
 
 namespace puppy {
@@ -28,6 +32,10 @@ constexpr int64_t kDrainMs = 200;
 constexpr int64_t kStopDrainMs = 1000;
 // With less than this the socket can't hold what comes while we coalesce.
 constexpr int kCoalesceMinBufferBytes = 8 << 20;
+// Under load the wait is repeated, while the socket holds more than a quiet host sends in one and less than an eighth of what it can.
+constexpr int kWaitsMax = 4;
+constexpr uint32_t kBusyBytes = 128 << 10;
+constexpr uint32_t kRoomyShare = 8;
 
 int64_t nowMs(clockid_t clock) {
   timespec t;
@@ -167,10 +175,7 @@ void AuditReader::loop() {
       break;
     }
     if (ready > 0 && (fds[0].revents & (POLLIN | POLLERR)) != 0) {
-      if (options_.coalesceMs > 0 && !more) {
-        pollfd stop = {thread_.stopFd(), POLLIN, 0};
-        poll(&stop, 1, options_.coalesceMs);
-      }
+      if (options_.coalesceMs > 0 && !more) coalesce();
       const Drained drained = drain(nowMs(CLOCK_MONOTONIC) + kDrainMs);
       if (drained == Drained::kBroken) break;
       more = drained == Drained::kMore;
@@ -185,6 +190,19 @@ void AuditReader::loop() {
   }
   publish();
   thread_.wake();
+}
+
+// Lets records gather: a wake-up of this thread and of JavaScript costs as much as many events.
+void AuditReader::coalesce() {
+  pollfd stop = {thread_.stopFd(), POLLIN, 0};
+  for (int waits = 0; waits < kWaitsMax; waits++) {
+    if (poll(&stop, 1, options_.coalesceMs) != 0) return;
+    uint32_t memory[SK_MEMINFO_VARS] = {};  // sock_diag(7); Linux 4.12
+    socklen_t length = sizeof memory;
+    if (getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0) return;
+    const uint32_t held = memory[SK_MEMINFO_RMEM_ALLOC];
+    if (held < kBusyBytes || held > memory[SK_MEMINFO_RCVBUF] / kRoomyShare) return;
+  }
 }
 
 // Reads until the socket is empty, broken, or the time is over.

@@ -14,7 +14,7 @@ struct AuditReaderOptions {
   AssemblerOptions assembler;
   bool multicast = false;  // join the READLOG group (CAP_AUDIT_READ) instead of being the audit daemon
   int receiveBufferBytes = 64 << 20;
-  int coalesceMs = 50;  // after the first record of a quiet time, wait this long and drain all at once
+  int coalesceMs = 50;  // after the first record of a quiet time, wait this long (under load up to four times) and drain all at once
 };
 
 struct AuditReaderStats {
@@ -52,6 +52,7 @@ class AuditReader {
  private:
   static void body(void* self);
   void loop();
+  void coalesce();
   enum class Drained { kEmpty, kMore, kBroken };
   Drained drain(int64_t deadlineMs);
   void accept(const uint8_t* p, size_t n, bool truncated);

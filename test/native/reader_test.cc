@@ -1,7 +1,9 @@
 // The reader's thread: nothing lost between it and the consumer without being counted, and it always stops. The socket is a pair of
 // unix sockets that carries what netlink would.
 
+#include <arpa/inet.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -104,6 +106,55 @@ void reads() {
       CHECK_EQ(s.error, 0);
     }
   }
+}
+
+// Two UDP sockets: unlike those of a unix pair, what waits is charged to the receiver, as netlink's is.
+struct Udp {
+  explicit Udp(AuditReader* reader) {
+    const int in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int size = 4 << 20;
+    if (setsockopt(in, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0) roomy = false;
+    sockaddr_in a = {};
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(in, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0);
+    socklen_t length = sizeof a;
+    CHECK(getsockname(in, reinterpret_cast<sockaddr*>(&a), &length) == 0);
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0);
+    reader->adopt(in);
+  }
+  ~Udp() { close(fd); }
+  int fd = -1;
+  bool roomy = true;
+};
+
+// From the first of so many records until the reader has read one.
+double waited(int records, bool* roomy) {
+  AuditReader reader(options(50));
+  const Udp udp(&reader);
+  *roomy = udp.roomy;
+  CHECK_EQ(reader.start(countWake, nullptr), 0);
+  const double start = seconds();
+  for (int i = 0; i < records; i++) {
+    const std::string m = message(kSyscall, stamp(static_cast<uint32_t>(i) + 1) + std::string(200, 'x'));
+    CHECK(send(udp.fd, m.data(), m.size(), 0) > 0);
+  }
+  while (reader.stats().assembler.records == 0 && seconds() - start < 5) sleepMs(1);
+  const double took = seconds() - start;
+  reader.stop();
+  CHECK_EQ(reader.stats().assembler.records, static_cast<uint64_t>(records));
+  return took;
+}
+
+void gathersLongerUnderLoad() {
+  bool roomy = false;
+  CHECK(waited(1, &roomy) >= 0.05);
+  const double busy = waited(500, &roomy);
+  if (roomy) CHECK(busy >= 0.2);
+  // More than an eighth of what the socket holds: no second wait.
+  const double full = waited(2500, &roomy);
+  if (roomy) CHECK(full < 0.2);
 }
 
 void foreignAndOdd() {
@@ -364,6 +415,7 @@ void brokenSocketEndsIt() {
 }
 
 const Case kCases[] = {{"reads", reads},
+                       {"gathers longer under load", gathersLongerUnderLoad},
                        {"foreign and odd messages", foreignAndOdd},
                        {"AUDIT_REPLACE", replaceRequest},
                        {"one wake until taken", oneWakeUntilTaken},
