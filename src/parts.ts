@@ -13,10 +13,8 @@ import type { HostFacts } from './proc/facts.ts';
 import { ProcessTable } from './proc/table.ts';
 import type { Correlation } from './rules/ast.ts';
 import { TermTable } from './rules/gates/term-table.ts';
-import { type Correlates, Judge } from './rules/judge.ts';
+import { Judge, NO_CORRELATOR } from './rules/judge.ts';
 import type { Ruleset } from './rules/ruleset.ts';
-
-const NO_CORRELATOR: Correlates = { setCorrelations: () => {}, add: () => [], advance: () => [], counters: {} };
 
 export interface PartsOptions {
   readonly facts: HostFacts;

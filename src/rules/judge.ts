@@ -19,6 +19,9 @@ export interface Correlates {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** For where no correlation is loaded. */
+export const NO_CORRELATOR: Correlates = { setCorrelations: () => {}, add: () => [], advance: () => [], counters: {} };
+
 export interface JudgeOptions {
   readonly terms: TermStore;
   readonly correlator: Correlates;
@@ -53,7 +56,7 @@ export class Judge {
     this.#rules = new Map(rules.map(rule => [rule.info, rule]));
     this.#hasCorrelations = correlations.length > 0;
     this.#counted = new Set(correlations.flatMap(correlation => correlation.rules));
-    this.#keptRules = new Set(correlations.filter(endsLater).flatMap(allRulesOf));
+    this.#keptRules = new Set(correlations.filter(endsLater).flatMap(correlation => basisOf(correlation).rules));
     this.#correlator.setCorrelations(correlations);
   }
 
@@ -144,14 +147,20 @@ function endsLater({ conditions, expression }: Correlation): boolean {
   return conditions.length > 0 && !conditions.some(({ operator }) => operator.startsWith('gt') || operator === 'eq');
 }
 
-/** The detection rules that the correlation rests on. */
-export function allRulesOf(correlation: Correlation): readonly Rule[] {
-  const seen = new Set<Rule | Correlation>();
+/** All that the correlation rests on, each behind what it refers to; itself last. */
+export function basisOf(correlation: Correlation): {
+  readonly rules: readonly Rule[];
+  readonly correlations: readonly Correlation[];
+} {
+  const rules = new Set<Rule>();
+  const correlations = new Set<Correlation>();
   const walk = (rule: Rule | Correlation): void => {
-    if (seen.has(rule)) return;
-    seen.add(rule);
-    if (isCorrelation(rule)) for (const inner of rule.rules) walk(inner);
+    if (!isCorrelation(rule)) rules.add(rule);
+    else if (!correlations.has(rule)) {
+      for (const inner of rule.rules) walk(inner);
+      correlations.add(rule);
+    }
   };
   walk(correlation);
-  return [...seen].flatMap(rule => (isCorrelation(rule) ? [] : [rule]));
+  return { rules: [...rules], correlations: [...correlations] };
 }

@@ -1,14 +1,19 @@
-// Runs the tests that rules carry, through the same compiled rules as live events. Pure but for the injected record parser.
+// Runs the tests that rules carry, through the same compiled rules and the same judge as live events. Pure but for the injected record
+// parser.
 
 import type { HostEvent } from '../core/event.ts';
-import type { FieldBag, Logsource, Rule, RuleTest } from './ast.ts';
+import type { Match } from '../core/match.ts';
+import { type Correlation, type FieldBag, isCorrelation, type Logsource, type Rule, type RuleTest } from './ast.ts';
+import { TermTable } from './gates/term-table.ts';
+import { basisOf, Judge, NO_CORRELATOR } from './judge.ts';
 import type { Ruleset } from './ruleset.ts';
+import { bagSubject, eventSubject, type Subject } from './subject.ts';
 
 /** Audit records as text to the events that they would have been live. */
 export type AuditEvents = (text: string) => readonly HostEvent[];
 
 export interface TestFailure {
-  readonly rule: Rule;
+  readonly rule: Rule | Correlation;
   readonly test: RuleTest;
   readonly message: string;
 }
@@ -18,10 +23,14 @@ export interface TestReport {
   readonly failures: readonly TestFailure[];
 }
 
-export function runRuleTests(ruleset: Ruleset, auditEvents: AuditEvents): TestReport {
+export function runRuleTests(
+  ruleset: Ruleset,
+  auditEvents: AuditEvents,
+  correlations: readonly Correlation[] = [],
+): TestReport {
   const failures: TestFailure[] = [];
   let run = 0;
-  for (const rule of ruleset.rules) {
+  for (const rule of [...ruleset.rules, ...correlations]) {
     for (const test of rule.puppy?.tests ?? []) {
       run++;
       const message = failureOf(ruleset, rule, test, auditEvents);
@@ -31,10 +40,15 @@ export function runRuleTests(ruleset: Ruleset, auditEvents: AuditEvents): TestRe
   return { run, failures };
 }
 
-function failureOf(ruleset: Ruleset, rule: Rule, test: RuleTest, auditEvents: AuditEvents): string | undefined {
+function failureOf(
+  ruleset: Ruleset,
+  rule: Rule | Correlation,
+  test: RuleTest,
+  auditEvents: AuditEvents,
+): string | undefined {
   let alerts: number;
   try {
-    alerts = countAlerts(ruleset, rule, test, auditEvents);
+    alerts = countAlerts(rule, inputsOf(ruleset, rule, test, auditEvents));
   } catch (error) {
     return `the audit records can't be read: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -45,18 +59,66 @@ function failureOf(ruleset: Ruleset, rule: Rule, test: RuleTest, auditEvents: Au
   return test.match ? 'expected a match, got none' : 'expected no match, got one';
 }
 
-function countAlerts(ruleset: Ruleset, rule: Rule, { input, logsource }: RuleTest, auditEvents: AuditEvents): number {
-  const source: Logsource = logsource ?? rule.logsource;
-  const isOurs = (match: { readonly rule: unknown }): boolean => match.rule === rule.info;
-  const ofFields = (fields: FieldBag): number => ruleset.evaluateFields(fields, source).filter(isOurs).length;
+/** An event of a test, with the rules that it matches. */
+interface Input {
+  readonly event: HostEvent;
+  readonly matches: readonly Match[];
+  /** Of an event that is given as fields. */
+  readonly subject?: Subject;
+}
+
+/** A day of the year in which the tests happen. */
+const START_MS = Date.UTC(2026, 0, 1);
+/** After the end of a window: more than events may be late by. */
+const AFTER_MS = 60_000;
+
+function inputsOf(ruleset: Ruleset, rule: Rule | Correlation, test: RuleTest, auditEvents: AuditEvents): Input[] {
+  const source = test.logsource ?? logsourceOf(rule);
+  const ofFields = (fields: FieldBag, ordinal: number, atMs: number, logsource: Logsource): Input => {
+    const timeMs = START_MS + atMs;
+    const event: HostEvent = {
+      kind: 'audit_event',
+      ...{ module: 'audit', timeMs, createdMs: timeMs, stamp: 'test', ordinal, warnings: [] },
+    };
+    return { event, matches: ruleset.evaluateFields(fields, logsource), subject: bagSubject(fields) };
+  };
+  const { input } = test;
   switch (input.kind) {
     case 'event':
-      return ofFields(input.event);
+      return [ofFields(input.event, 0, 0, source)];
     case 'log':
-      return ofFields({ message: input.line });
+      return [ofFields({ message: input.line }, 0, 0, source)];
     case 'events':
-      return input.events.reduce((sum, { event }) => sum + ofFields(event), 0);
+      return input.events.map(({ event, atMs, logsource }, i) => ofFields(event, i, atMs, logsource ?? source));
     case 'audit':
-      return auditEvents(input.text).reduce((sum, event) => sum + ruleset.evaluate(event).filter(isOurs).length, 0);
+      return auditEvents(input.text).map(event => ({ event, matches: ruleset.evaluate(event) }));
   }
+}
+
+const logsourceOf = (rule: Rule | Correlation): Logsource =>
+  isCorrelation(rule) ? basisOf(rule).rules[0]!.logsource : rule.logsource;
+
+/** The alerts of the rule: with an empty state, nothing to be learned, and whatever it is silent about. */
+function countAlerts(rule: Rule | Correlation, inputs: readonly Input[]): number {
+  const { rules, correlations } = isCorrelation(rule) ? basisOf(rule) : { rules: [rule], correlations: [] };
+  const judge = new Judge({
+    terms: new TermTable({ learned: true }),
+    correlator: NO_CORRELATOR,
+    isSilent: one => one !== rule,
+  });
+  judge.setRules(rules, correlations);
+  const infos = new Set(rules.map(one => one.info));
+  let alerts = 0;
+  let endMs = 0;
+  for (const { event, matches, subject } of inputs) {
+    const ours = matches.filter(match => infos.has(match.rule));
+    alerts += judge.judge(event, ours, subject === undefined ? eventSubject : () => subject).length;
+    endMs = Math.max(endMs, event.timeMs);
+  }
+  // Time goes on until every window has ended.
+  for (const { timespanMs } of correlations) {
+    endMs += timespanMs + AFTER_MS;
+    alerts += judge.advance(endMs).length;
+  }
+  return alerts;
 }

@@ -18,7 +18,7 @@ import { mutantsOf } from './mutants.ts';
 
 const ROOT = resolve(import.meta.dir, '../../rules.d');
 const { rules, problems } = loadRules([ROOT]);
-const fileOf = (rule: Rule): string => relative(ROOT, rule.info.file);
+const fileOf = (rule: Pick<Rule, 'info'>): string => relative(ROOT, rule.info.file);
 
 /** The rules' tests describe fields, not records: those are tested where records are. */
 const failures = (tested: readonly Rule[]): string[] =>
