@@ -9,6 +9,9 @@ import type { Note } from './audit/mode.ts';
 import { AuditObserver } from './audit/observe.ts';
 import { AuditSource } from './audit/source.ts';
 import type { Config } from './config/config.ts';
+import type { Loaded } from './config/load.ts';
+import { controlPaths } from './control/path.ts';
+import { ControlServer } from './control/server.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
 import { hostRuleContext } from './host-context.ts';
@@ -24,8 +27,12 @@ import { liveFacts } from './proc/live-facts.ts';
 import { recordFacts } from './proc/record-facts.ts';
 import { RECORDING_VERSION } from './recording/format.ts';
 import { RecordingWriter } from './recording/writer.ts';
-import { formatProblem } from './rules/problem.ts';
-import { type LoadedRuleset, loadRuleset, verdictSummary } from './rules-loading.ts';
+import type { Running } from './reload.ts';
+import { type ReloadAnswer, Reloads, sayLoaded } from './reloads.ts';
+import { type RuleRow, ruleRows } from './rule-rows.ts';
+import { FiredCounts } from './rules/fired.ts';
+import { type LoadedRuleset, verdictSummary } from './rules-loading.ts';
+import type { Status } from './status.ts';
 import { VERSION } from './version.ts';
 
 const TICK_MS = 1_000;
@@ -33,14 +40,13 @@ const COALESCE_MS = 50;
 const DRAIN_MS = 5_000;
 /** Bytes of the native ring for each event that may wait. */
 const EVENT_BYTES = 512;
-/** Of one reload; the rest is in the log and in `check`. */
-const REJECTED_EVENTS_MAX = 100;
+/** Rules that a heartbeat and `status` name. */
+const FIRED_MAX = 10;
 export const AUDIT_STATE_FILE = 'audit-state.json';
 
 type OwnEvent = AgentEvent | LossEvent | HeartbeatEvent;
 
 export class Agent {
-  private readonly config: Config;
   private readonly log: Log;
   /** Asks the process to end with this code. */
   private readonly onEnd: (exitCode: number) => void;
@@ -57,7 +63,10 @@ export class Agent {
   private readonly notes: Note[] = [];
   private readonly memory = new Memory();
   private recorder: RecordingWriter | undefined;
-  private rules: LoadedRuleset;
+  private readonly fired = new FiredCounts();
+  private readonly reloads: Reloads;
+  private readonly control: ControlServer;
+  private running: Running;
   private timer: ReturnType<typeof setInterval> | undefined;
   private lastHeartbeatMs: number;
   /** When the current batch was read; 0 between batches. */
@@ -65,10 +74,10 @@ export class Agent {
   private ending = false;
 
   /** Throws where an output or the recording can't be opened. */
-  constructor(config: Config, rules: LoadedRuleset, log: Log, onEnd: (exitCode: number) => void) {
+  constructor(running: Running, reread: () => Loaded, log: Log, onEnd: (exitCode: number) => void) {
     const nowMs = Date.now();
-    this.config = config;
-    this.rules = rules;
+    this.running = running;
+    const { config, rules } = this;
     this.log = log;
     this.onEnd = onEnd;
     this.startedMs = this.lastHeartbeatMs = nowMs;
@@ -100,9 +109,32 @@ export class Agent {
       },
       events: config.events,
       ruleset: rules.ruleset,
+      correlations: rules.correlations,
+      onAlert: ({ match }) => this.fired.add(match.rule.id),
+    });
+    this.reloads = new Reloads({
+      log,
+      say: (kind, message, details) => this.say(this.voice.say(kind, Date.now(), message, details)),
+      running: () => this.running,
+      reread,
+      apply: next => this.apply(next),
+      isEnding: () => this.ending,
+    });
+    this.control = new ControlServer({
+      reload: () => this.reload(),
+      status: () => this.status(),
+      rules: () => this.ruleRows(),
     });
     this.observer = new AuditObserver(this.excluded);
     this.source = this.createSource();
+  }
+
+  private get config(): Config {
+    return this.running.configuration.config;
+  }
+
+  private get rules(): LoadedRuleset {
+    return this.running.rules;
   }
 
   /** Throws AuditError or Error where the source can't start. */
@@ -126,7 +158,7 @@ export class Agent {
         },
       ),
     );
-    this.sayRules();
+    sayLoaded((kind, message, details) => this.say(this.voice.say(kind, Date.now(), message, details)), this.rules);
     for (const [reason, count] of Object.entries(reasons)) this.log.info(`${count} rules can't fire: ${reason}`);
     if (notAskedFor > 0) {
       this.log.info(
@@ -139,46 +171,20 @@ export class Agent {
     );
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.outputs.pump();
+    void this.openControl();
   }
 
   heartbeat(): void {
-    const { user, system } = process.cpuUsage();
     const nowMs = Date.now();
     this.lastHeartbeatMs = nowMs;
-    this.say(
-      this.voice.heartbeat(nowMs, {
-        uptime_s: Math.round((nowMs - this.startedMs) / 1000),
-        audit: this.source.counters(),
-        process_table: { ...this.parts.table.counters },
-        pipeline: { ...this.parts.counters },
-        rules: { loaded: this.rules.ruleset.rules.length, rejected: this.rules.rejected },
-        outputs: Object.fromEntries(this.outputs.counters().map(({ name, ...counters }) => [name, counters])),
-        memory: { rss_bytes: process.memoryUsage.rss() },
-        cpu: { user_ms: Math.round(user / 1000), system_ms: Math.round(system / 1000) },
-      }),
-    );
+    this.say(this.voice.heartbeat(nowMs, this.counters(nowMs)));
     this.outputs.pump();
   }
 
-  /** Reads the rules again and opens files anew. A set with errors is refused as a whole: the last good one stays. */
-  reload(): void {
+  /** Reads configuration and rules again and opens files anew. Whatever is wrong with them, what runs goes on. */
+  reload(): Promise<ReloadAnswer> {
     this.outputs.reopen();
-    const next = loadRuleset(this.config.rules);
-    for (const problem of next.problems) this.tell(problem.severity, formatProblem(problem));
-    if (next.rejected > 0 && this.rules.rejected === 0) {
-      this.log.error(`${next.rejected} rules are wrong: the rules of before stay`);
-      this.sayRejected(next);
-      return;
-    }
-    this.rules = next;
-    this.parts.setRuleset(next.ruleset);
-    try {
-      this.source.refreshRules();
-    } catch (error) {
-      this.log.error(`asking the kernel for what the new rules need: ${(error as Error).message}`);
-    }
-    this.sayRules();
-    this.log.info(`${next.ruleset.rules.length} rules loaded`);
+    return this.reloads.request();
   }
 
   /** Stops the sources, restores the kernel, drains the outputs within 5 s. Totals are told. */
@@ -186,6 +192,7 @@ export class Agent {
     if (this.ending) return;
     this.ending = true;
     clearInterval(this.timer);
+    this.control.close();
     this.source.stop(Date.now());
     const totals = this.source.counters();
     this.say(
@@ -220,7 +227,6 @@ export class Agent {
     const wanted = {
       architecture: this.host.architecture,
       pid: process.pid,
-      texts: config.audit.rules,
       context,
     };
     return new AuditSource(
@@ -236,7 +242,12 @@ export class Agent {
         rules: (saddrFam, mode) => {
           const { ruleset } = this.rules;
           const keep = new Set(SPARED.filter(type => config.records || ruleset.readsRecord(type)));
-          return wantedRules({ ...wanted, keep, needs: kernelNeeds(ruleset.needs, config.events) }, saddrFam, mode);
+          const texts = this.config.audit.rules;
+          return wantedRules(
+            { ...wanted, texts, keep, needs: kernelNeeds(ruleset.needs, config.events) },
+            saddrFam,
+            mode,
+          );
         },
         inspect: status => this.inspect(status.pid),
         isRunning: (pid, startTicks) => this.liveFacts.startTicks(pid) === startTicks,
@@ -287,7 +298,7 @@ export class Agent {
     // Who wrote most is asked for within one tick, when something was lost in it.
     this.observer.takeHeaviest();
     this.recorder?.tick(nowMs);
-    this.parts.table.tick(nowMs);
+    this.parts.tick(nowMs);
     if (nowMs - this.lastHeartbeatMs >= this.config.heartbeatMs || nowMs < this.lastHeartbeatMs) this.heartbeat();
     this.recorder?.flush();
     this.outputs.pump();
@@ -305,30 +316,67 @@ export class Agent {
     this.parts.pipeline(event);
   }
 
-  private sayRules(): void {
-    const { ruleset, rejected, paths } = this.rules;
-    const { canFire } = verdictSummary(ruleset);
-    this.say(
-      this.voice.say('rules_loaded', Date.now(), `${ruleset.rules.length} rules loaded, ${canFire} can fire`, {
-        rules: ruleset.rules.length,
-        can_fire: canFire,
-        rejected,
-        paths,
-      }),
-    );
-    this.sayRejected(this.rules);
+  /** Between two events. */
+  private apply(next: Running): readonly string[] {
+    this.running = next;
+    const { config, rules } = this;
+    this.outputs.setLevels(config.minLevel, config.outputs);
+    this.parts.setRuleset(rules.ruleset, rules.correlations);
+    this.fired.keep(new Set(rules.lines.keys()));
+    this.memory.compact(performance.now());
+    try {
+      this.source.refreshRules();
+      return [];
+    } catch (error) {
+      return [`asking the kernel for what the new rules need: ${(error as Error).message}`];
+    }
   }
 
-  private sayRejected(loaded: LoadedRuleset): void {
-    const errors = loaded.problems.filter(problem => problem.severity === 'error');
-    for (const { file, line, column, code, message } of errors.slice(0, REJECTED_EVENTS_MAX)) {
-      this.say(
-        this.voice.say('rule_rejected', Date.now(), `${file}:${line}:${column}: ${message}`, {
-          file,
-          line,
-          column,
-          code,
-        }),
+  private counters(nowMs: number): Record<string, unknown> {
+    const { user, system } = process.cpuUsage();
+    return {
+      uptime_s: Math.round((nowMs - this.startedMs) / 1000),
+      audit: this.source.counters(),
+      process_table: { ...this.parts.table.counters },
+      pipeline: { ...this.parts.counters },
+      rules: { loaded: this.rules.lines.size, rejected: this.rules.rejected },
+      fired: this.fired.top(FIRED_MAX),
+      outputs: Object.fromEntries(this.outputs.counters().map(({ name, ...counters }) => [name, counters])),
+      memory: { rss_bytes: process.memoryUsage.rss() },
+      cpu: { user_ms: Math.round(user / 1000), system_ms: Math.round(system / 1000) },
+    };
+  }
+
+  private status(): Status {
+    const { mode, ruleCount } = this.source.state();
+    return {
+      version: VERSION,
+      pid: process.pid,
+      startedMs: this.startedMs,
+      mode,
+      kernelRules: ruleCount,
+      rules: {
+        loaded: this.rules.lines.size,
+        canFire: verdictSummary(this.rules.ruleset).canFire,
+        rejected: this.rules.rejected,
+      },
+      fired: this.fired.top(FIRED_MAX),
+      counters: this.counters(Date.now()),
+    };
+  }
+
+  private ruleRows(): RuleRow[] {
+    return ruleRows(this.rules, { kernelRulesOf: () => [], fired: id => this.fired.of(id) });
+  }
+
+  private async openControl(): Promise<void> {
+    try {
+      const path = await this.control.open(controlPaths(this.config.stateDir));
+      this.log.debug(`control socket: ${path}`);
+    } catch (error) {
+      if (this.ending) return;
+      this.log.warning(
+        `no control socket, so "puppy-hids status" and "reload" don't find this agent (SIGHUP reloads too): ${(error as Error).message}`,
       );
     }
   }

@@ -4,12 +4,14 @@ import os from 'node:os';
 import { Agent } from '../agent.ts';
 import { AuditError } from '../audit/control.ts';
 import type { Config } from '../config/config.ts';
+import type { Loaded } from '../config/load.ts';
 import type { Log } from '../log.ts';
 import { type Capability, missingCapabilities } from '../proc/listeners.ts';
+import type { Running } from '../reload.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { loadRuleset } from '../rules-loading.ts';
 import { readArguments, UsageError } from './args.ts';
-import { configuration } from './configuration.ts';
+import { readConfiguration } from './configuration.ts';
 import { type Command, type Io, logFor } from './io.ts';
 
 const SETTINGS = [
@@ -30,8 +32,10 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(argv, {}, SETTINGS);
   if (args.operands.length > 0)
     throw new UsageError(`unexpected "${args.operands[0]}": rules are given as --rules PATH`);
-  const config = configuration(args, io, os.machine());
-  if (config === undefined) return 2;
+  const reread = (): Loaded => readConfiguration(args, io, os.machine());
+  const { config, settings, problems } = reread();
+  for (const problem of problems) io.err(`${formatProblem(problem)}\n`);
+  if (config === undefined || settings === undefined) return 2;
   const log = logFor(args, io, config.logLevel);
   if (io.env.BUN_OPTIONS !== undefined) {
     log.error('BUN_OPTIONS is set: it would let the environment change what the agent runs. Unset it');
@@ -53,7 +57,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     }
     log.error(`${rules.rejected} rules are wrong and left out; "puppy-hids check" shows why`);
   }
-  return await live(config, rules, log);
+  return await live({ configuration: { config, settings }, rules }, reread, log);
 }
 
 function lackingCapabilities(config: Config, log: Log): number | undefined {
@@ -74,11 +78,11 @@ function lackingCapabilities(config: Config, log: Log): number | undefined {
   return undefined;
 }
 
-async function live(config: Config, rules: ReturnType<typeof loadRuleset>, log: Log): Promise<number> {
+async function live(running: Running, reread: () => Loaded, log: Log): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<{ code: number; reason: string }>();
   let agent: Agent;
   try {
-    agent = new Agent(config, rules, log, code => resolve({ code, reason: code === 0 ? 'asked to' : 'failure' }));
+    agent = new Agent(running, reread, log, code => resolve({ code, reason: code === 0 ? 'asked to' : 'failure' }));
   } catch (error) {
     log.error((error as Error).message);
     return 1;
@@ -97,7 +101,11 @@ async function live(config: Config, rules: ReturnType<typeof loadRuleset>, log: 
   process.on('unhandledRejection', crash);
   process.on('SIGTERM', () => resolve({ code: 0, reason: 'SIGTERM' }));
   process.on('SIGINT', () => resolve({ code: 0, reason: 'SIGINT' }));
-  process.on('SIGHUP', () => agent.reload());
+  // What comes of it is in the log.
+  process.on(
+    'SIGHUP',
+    () => void agent.reload().catch(error => log.error(`not reloaded: ${(error as Error).message}`)),
+  );
   process.on('SIGUSR1', () => agent.heartbeat());
   try {
     agent.start();
