@@ -1,7 +1,7 @@
 // What every line of one agent has in common, and the ids made from it. Pure: all that is remembered is derived from the input.
 
-import type { AnyEvent, Credentials, Identity, LossEvent, ProcessImage } from '../../core/event.ts';
-import type { RuleInfo } from '../../core/match.ts';
+import type { Credentials, Identity, LossEvent, ProcessImage } from '../../core/event.ts';
+import type { EventRef, Match, RuleInfo } from '../../core/match.ts';
 import type { JsonObject } from './json.ts';
 import { cutToJsonBytes } from './json.ts';
 
@@ -45,7 +45,7 @@ export interface EcsContext {
   readonly parents: WeakMap<ProcessImage, JsonObject>;
   readonly ancestors: WeakMap<ProcessImage, JsonObject>;
   readonly rules: WeakMap<RuleInfo, JsonObject>;
-  readonly eventIds: WeakMap<AnyEvent, string>;
+  readonly eventIds: WeakMap<EventRef, string>;
 }
 
 /** Elasticsearch's keyword fields and this agent's texts of no special kind: longest that is printed, in bytes of JSON. */
@@ -82,7 +82,7 @@ function digest(text: string): string {
 }
 
 /** The id of an event: the same input gives the same id on every run. No part but the last can hold a newline. */
-export function eventId(event: AnyEvent, context: EcsContext): string {
+export function eventId(event: EventRef, context: EcsContext): string {
   let id = context.eventIds.get(event);
   if (id === undefined) {
     id = digest(`event\n${context.options.host.id}\n${event.module}\n${event.ordinal}\n${event.stamp}`);
@@ -91,8 +91,10 @@ export function eventId(event: AnyEvent, context: EcsContext): string {
   return id;
 }
 
-export function alertId(eventHash: string, ruleId: string): string {
-  return digest(`alert\n${eventHash}\n${ruleId}`);
+/** A correlation may alert for several of its groups at one event: `group` tells them apart. */
+export function alertId(eventHash: string, { rule, correlation }: Match): string {
+  const groups = correlation === undefined ? [] : Object.values(correlation.group);
+  return digest(`alert\n${eventHash}\n${rule.id}${groups.length === 0 ? '' : `\n${JSON.stringify(groups)}`}`);
 }
 
 export function entityId(image: ProcessImage, context: EcsContext): string {

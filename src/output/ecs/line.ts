@@ -10,6 +10,7 @@ import { type Json, type JsonObject, toJson } from './json.ts';
 import { KINDS, SEVERITY } from './kinds.ts';
 import { logObject } from './log.ts';
 import { alertMessage } from './message.ts';
+import { overTime } from './over-time.ts';
 import {
   accounts,
   ancestorList,
@@ -191,6 +192,7 @@ function addMatch(draft: Draft, event: AnyEvent, match: Match): void {
   Object.assign(root, ruleFields(match.rule, context, caps));
   puppy.event = { id: eventId(event, context) };
   puppy.match = matchList(match, caps, warnings);
+  Object.assign(puppy, overTime(match, context, caps, warnings));
   const loss = context.options.overlappingLoss?.(event.timeMs);
   puppy.confidence = loss === undefined ? 'complete' : 'gap';
   if (loss !== undefined) {
@@ -205,7 +207,7 @@ function eventFields(event: AnyEvent, match: Match | undefined, context: EcsCont
   const row = KINDS[event.kind];
   const id = eventId(event, context);
   const fields: JsonObject = {
-    id: match === undefined ? id : alertId(id, match.rule.id),
+    id: match === undefined ? id : alertId(id, match),
     kind: match === undefined ? row.kind : 'alert',
     action: event.kind,
     module: event.module,
@@ -235,7 +237,7 @@ function draftOf(event: AnyEvent, match: Match | undefined, context: EcsContext,
   const puppy: JsonObject = { schema: 1 };
   const hostName = context.host.name as string;
   const draft: Draft = { root, puppy, context, caps, warnings, users: [], addresses: [], hosts: [hostName] };
-  if (match !== undefined) root.message = alertMessage(match.rule.title, event);
+  if (match !== undefined) root.message = alertMessage(match, event);
   root.event = eventFields(event, match, context, warnings);
   if (match !== undefined) addMatch(draft, event, match);
   const process = processOf(event);
@@ -303,7 +305,7 @@ function bareLine(event: AnyEvent, match: Match | undefined, context: EcsContext
     const { rule, log } = ruleFields(match.rule, context, TIGHT);
     root.rule = rule as Json;
     root.log = log as Json;
-    root.message = capped(alertMessage(match.rule.title, event), 1_024, warnings) ?? match.rule.id;
+    root.message = capped(alertMessage(match, event), 1_024, warnings) ?? match.rule.id;
     puppy.event = { id: eventId(event, context) };
   }
   return toJson(root);

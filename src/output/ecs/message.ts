@@ -1,7 +1,9 @@
 // One line about an event that a person can read: who, what, from where. Pure; nothing in it can break a line or a terminal.
 
 import type { AnyEvent, AuditRecordEvent, Kind, NetworkEvent, Process, ProcessImage } from '../../core/event.ts';
+import type { Match } from '../../core/match.ts';
 import { cutUnits, visible } from './json.ts';
+import { correlationWords } from './over-time.ts';
 
 type EventOf<K extends Kind> = AnyEvent extends infer E
   ? E extends { kind: infer EK }
@@ -142,6 +144,9 @@ function describe(event: AnyEvent): string {
   return (DESCRIBE[event.kind] as (event: AnyEvent) => string)(event);
 }
 
-export function alertMessage(title: string, event: AnyEvent): string {
-  return `${short(title, 256)}: ${describe(event)}`;
+export function alertMessage({ rule, correlation, suppressed, newTerms }: Match, event: AnyEvent): string {
+  const before = correlation === undefined ? '' : correlationWords(correlation);
+  const isNew = newTerms === undefined ? '' : '; not seen before on this host';
+  const held = suppressed === undefined ? '' : `; ${suppressed} more like it before`;
+  return `${short(rule.title, 256)}: ${before}${describe(event)}${isNew}${held}`;
 }

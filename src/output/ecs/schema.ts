@@ -24,6 +24,7 @@ function oneOf(values: readonly (string | number)[]): Schema {
   return { enum: values };
 }
 
+const fieldValue = object({ field: text, value: { type: 'string' } }, ['field', 'value']);
 const account = object({ id: text, name: text });
 const coded = object({ code: whole, name: text }, ['code', 'name']);
 const named = object({ id: list(text), name: list(text) }, ['id', 'name']);
@@ -74,6 +75,22 @@ const puppy = object(
         ['selection', 'pattern', 'value'],
       ),
     },
+    correlation: object(
+      {
+        type: text,
+        timespan: text,
+        group: list(fieldValue),
+        value: { type: 'number' },
+        condition: text,
+        event_count: whole,
+        events: list(hash),
+        first: time,
+        last: time,
+      },
+      ['type', 'timespan', 'event_count', 'events'],
+    ),
+    suppressed: { type: 'integer', minimum: 1 },
+    new_terms: list(fieldValue),
     confidence: oneOf(['complete', 'gap']),
     gap: object({ source: text, reason: text, count: whole, unit: text, from: time, to: time }),
     audit: object({ records: list({ type: 'object', required: ['type'], additionalProperties: { type: 'string' } }) }),
