@@ -42,7 +42,7 @@ function itemHolds(item: Item, lookup: Lookup): boolean {
   return result !== item.negated;
 }
 
-function testHolds(test: Test, values: Values, lookup: Lookup): boolean {
+export function testHolds(test: Test, values: Values, lookup: Lookup): boolean {
   if (test.op === 'glob') return values.items.slice(0, values.count).some(value => globFits(test, value));
   const asked = test.op === 'word' && !test.cased ? { ...test, text: fold(test.text) } : test;
   return ask(asked, values, () => values.items.slice(0, values.count).map(fold), lookup);

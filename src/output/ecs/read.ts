@@ -1,0 +1,263 @@
+// A line read back: the event that it was made of, as far as the line holds it. Takes whatever JSON there is: what is missing or of
+// another type is absent. The inverse of line.ts, which see. Pure.
+
+import type {
+  Credentials,
+  Endpoint,
+  HostEvent,
+  Identity,
+  Kind,
+  LogFacts,
+  Login,
+  NetworkEvent,
+  Origin,
+  Process,
+  ProcessImage,
+  RecordView,
+} from '../../core/event.ts';
+import { KINDS } from './kinds.ts';
+
+/** JSON of unknown shape. */
+export class Reader {
+  readonly #value: unknown;
+
+  constructor(value: unknown) {
+    this.#value = value;
+  }
+
+  get isObject(): boolean {
+    return typeof this.#value === 'object' && this.#value !== null && !Array.isArray(this.#value);
+  }
+
+  /** The value at a dotted path, whether the objects are nested or their keys are dotted. */
+  at(path: string): Reader {
+    if (!this.isObject) return new Reader(undefined);
+    const object = this.#value as Readonly<Record<string, unknown>>;
+    if (Object.hasOwn(object, path)) return new Reader(object[path]);
+    const dot = path.indexOf('.');
+    if (dot < 0) return new Reader(undefined);
+    return new Reader(Object.hasOwn(object, path.slice(0, dot)) ? object[path.slice(0, dot)] : undefined).at(
+      path.slice(dot + 1),
+    );
+  }
+
+  text(path: string): string | undefined {
+    const value = this.at(path).#value;
+    return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
+  }
+
+  number(path: string): number | undefined {
+    const value = this.at(path).#value;
+    const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+    return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  }
+
+  /** The elements of a list; a single value is a list of one. */
+  list(path: string): Reader[] {
+    const value = this.at(path).#value;
+    if (value === undefined || value === null) return [];
+    return (Array.isArray(value) ? value : [value]).map(item => new Reader(item));
+  }
+
+  texts(path: string): string[] {
+    return this.list(path).flatMap(item => (typeof item.#value === 'string' ? [item.#value] : []));
+  }
+
+  timeMs(path: string): number | undefined {
+    const ms = Date.parse(this.text(path) ?? '');
+    return Number.isNaN(ms) ? undefined : ms;
+  }
+
+  entries(): [string, string][] {
+    if (!this.isObject) return [];
+    return Object.entries(this.#value as object).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    );
+  }
+}
+
+/** The given properties without those that are undefined. */
+function known<T extends object>(parts: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as T;
+}
+
+function unlessEmpty<T extends object>(parts: T): T | undefined {
+  return Object.keys(parts).length === 0 ? undefined : parts;
+}
+
+function identityOf(line: Reader, path: string): Identity | undefined {
+  const id = line.number(`${path}.id`);
+  return id === undefined ? undefined : known<Identity>({ id, name: line.text(`${path}.name`) });
+}
+
+function credentialsOf(process: Reader): Credentials | undefined {
+  return unlessEmpty(
+    known<Credentials>({
+      uid: identityOf(process, 'real_user'),
+      euid: identityOf(process, 'user'),
+      suid: identityOf(process, 'saved_user'),
+      gid: identityOf(process, 'real_group'),
+      egid: identityOf(process, 'group'),
+      sgid: identityOf(process, 'saved_group'),
+    }),
+  );
+}
+
+function loginOf(line: Reader): Login | undefined {
+  return unlessEmpty(
+    known<Login>({
+      auid: identityOf(line, 'puppy.login'),
+      session: line.number('puppy.login.session'),
+      terminal: line.text('puppy.login.terminal'),
+      address: line.text('puppy.login.address'),
+    }),
+  );
+}
+
+const ORIGINS: readonly string[] = ['audit', 'proc', 'cache', 'packet', 'sock_diag', 'fanotify', 'runtime'];
+
+/** What stands in `process`, in `process.parent` or in an ancestor. */
+function imageOf(process: Reader, origin: string | undefined): ProcessImage {
+  const args = process.texts('args');
+  return known<ProcessImage>({
+    pid: process.number('pid') ?? 0,
+    entitySeed: process.text('entity_id') ?? '',
+    executable: process.text('executable'),
+    args: args.length === 0 ? undefined : args,
+    argsCount: process.number('args_count'),
+    commandLine: process.text('command_line'),
+    cwd: process.text('working_directory'),
+    startMs: process.timeMs('start'),
+    credentials: credentialsOf(process),
+    origin: (ORIGINS.includes(origin ?? '') ? origin : 'cache') as Origin,
+  });
+}
+
+function processOf(line: Reader): Process | undefined {
+  const process = line.at('process');
+  if (!process.isObject) return undefined;
+  const invoked = line.texts('puppy.process.invoked');
+  const image: ProcessImage = {
+    ...imageOf(process, line.text('puppy.origin.process')),
+    ...known<Partial<ProcessImage>>({
+      invoked: invoked.length === 0 ? undefined : invoked,
+      comm: line.text('puppy.process.comm'),
+      tty: line.text('puppy.process.tty'),
+      foreignRoot: line.text('puppy.process.root') === 'foreign' ? true : undefined,
+      login: loginOf(line),
+    }),
+  };
+  const ancestors = line.list('puppy.ancestors').map(ancestor => imageOf(ancestor, undefined));
+  const parent = process.at('parent');
+  const isKnown = parent.text('entity_id') !== undefined;
+  if (isKnown) ancestors.splice(0, 1, imageOf(parent, line.text('puppy.origin.parent')));
+  return known<Process>({ image, ancestors, parentPid: parent.number('pid') });
+}
+
+function endpointOf(line: Reader, path: string): Endpoint | undefined {
+  const end = known<Endpoint>({
+    ip: line.text(`${path}.ip`),
+    port: line.number(`${path}.port`),
+    domain: line.text(`${path}.domain`),
+  });
+  return unlessEmpty(end);
+}
+
+/** Audit records as an alert carries them: their values as text. */
+function recordsOf(line: Reader): RecordView[] | undefined {
+  const records = line.list('puppy.audit.records').flatMap((record): RecordView[] => {
+    const fields = new Map(record.entries());
+    const type = fields.get('type');
+    if (type === undefined) return [];
+    fields.delete('type');
+    return [{ type, get: name => fields.get(name), entries: () => fields }];
+  });
+  return records.length === 0 ? undefined : records;
+}
+
+function logOf(line: Reader): LogFacts | undefined {
+  const original = line.text('event.original');
+  if (original === undefined) return undefined;
+  return known<LogFacts>({
+    message: original,
+    original,
+    program: line.text('log.syslog.appname'),
+    pid: line.number('log.syslog.procid'),
+    hostname: line.text('log.syslog.hostname'),
+    facility: line.number('log.syslog.facility.code'),
+    severity: line.number('log.syslog.severity.code'),
+    path: line.text('log.file.path'),
+    services: [],
+    user: line.text('user.name'),
+    port: line.number('source.port'),
+  });
+}
+
+const isHostKind = (action: string): action is HostEvent['kind'] =>
+  Object.hasOwn(KINDS, action) && KINDS[action as Kind].kind === 'event' && KINDS[action as Kind].dataset !== 'agent';
+
+/** The event of a line; undefined where the line is none of a host's (the agent's own, a foreign one). */
+export function eventOf(json: unknown): HostEvent | undefined {
+  const line = new Reader(json);
+  const kind = line.text('event.action') ?? '';
+  if (!isHostKind(kind)) return undefined;
+  const timeMs = line.timeMs('@timestamp') ?? 0;
+  const module = line.text('event.module');
+  const outcome = line.text('event.outcome');
+  const base = known<Omit<NetworkEvent, 'kind'>>({
+    module: module === 'logs' ? 'logs' : 'audit',
+    timeMs,
+    createdMs: line.timeMs('event.created') ?? timeMs,
+    stamp: '',
+    ordinal: 0,
+    warnings: line.texts('puppy.warnings'),
+    sequence: line.number('event.sequence'),
+    outcome: outcome === 'success' || outcome === 'failure' || outcome === 'unknown' ? outcome : undefined,
+    errorCode: line.text('error.code'),
+    records: recordsOf(line),
+    process: processOf(line),
+  });
+  switch (kind) {
+    case 'connect':
+    case 'accept':
+    case 'bind':
+    case 'listen': {
+      const family = line.text('network.type');
+      const transport = line.text('network.transport');
+      return {
+        ...base,
+        kind,
+        ...known<Partial<NetworkEvent>>({
+          source: endpointOf(line, 'source'),
+          destination: endpointOf(line, 'destination'),
+          family: family === 'ipv4' || family === 'ipv6' ? family : undefined,
+          transport:
+            transport === 'tcp' || transport === 'udp' || transport === 'sctp' || transport === 'icmp'
+              ? transport
+              : undefined,
+          via: line.text('puppy.network.via'),
+        }),
+      };
+    }
+    case 'exec':
+    case 'exec_failed':
+    case 'exit': {
+      const process = base.process ?? { image: imageOf(new Reader({}), undefined), ancestors: [] };
+      if (kind === 'exec') return { ...base, kind, process };
+      if (kind === 'exit') return { ...base, kind, process, ...known({ exitCode: line.number('process.exit_code') }) };
+      return { ...base, kind, process, ...known({ target: line.text('puppy.process.target') }) };
+    }
+    default:
+      return {
+        ...base,
+        kind,
+        ...known({
+          target: unlessEmpty(known({ name: line.text('user.target.name'), id: line.number('user.target.id') })),
+          address: line.text('source.ip') ?? line.text('source.domain'),
+          terminal: line.text('puppy.login.terminal'),
+          service: line.text('service.name'),
+          log: logOf(line),
+        }),
+      };
+  }
+}
