@@ -115,7 +115,8 @@ function compares(test: Extract<Test, { op: 'compare' }>, value: string): boolea
   }
 }
 
-function numberOf(text: string): number | undefined {
+/** A decimal number as written. */
+export function numberOf(text: string): number | undefined {
   return text.length <= 40 && /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*$/.test(text)
     ? Number(text)
     : undefined;
