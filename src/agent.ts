@@ -31,7 +31,7 @@ import type { Running } from './reload.ts';
 import { type ReloadAnswer, Reloads, sayLoaded } from './reloads.ts';
 import { type RuleRow, ruleRows } from './rule-rows.ts';
 import { FiredCounts } from './rules/fired.ts';
-import { type LoadedRuleset, verdictSummary } from './rules-loading.ts';
+import { allRules, type LoadedRuleset, verdictSummary } from './rules-loading.ts';
 import type { Status } from './status.ts';
 import { VERSION } from './version.ts';
 
@@ -349,6 +349,7 @@ export class Agent {
 
   private status(): Status {
     const { mode, ruleCount } = this.source.state();
+    const titles = new Map(allRules(this.rules).map(({ info }) => [info.id, info.title]));
     return {
       version: VERSION,
       pid: process.pid,
@@ -360,7 +361,7 @@ export class Agent {
         canFire: verdictSummary(this.rules.ruleset).canFire,
         rejected: this.rules.rejected,
       },
-      fired: this.fired.top(FIRED_MAX),
+      fired: this.fired.top(FIRED_MAX).map(({ id, count }) => ({ id, title: titles.get(id) ?? '', count })),
       counters: this.counters(Date.now()),
     };
   }

@@ -5,7 +5,7 @@ import type { Loaded } from './config/load.ts';
 import { type Configuration, type TakenOver, takeOver } from './reload-config.ts';
 import type { Correlation, Rule } from './rules/ast.ts';
 import type { Problem } from './rules/problem.ts';
-import { type LoadedRuleset, loadRulesetInBackground } from './rules-loading.ts';
+import { allRules, type LoadedRuleset, loadRulesetInBackground } from './rules-loading.ts';
 
 export interface Running {
   readonly configuration: Configuration;
@@ -62,8 +62,8 @@ export function refusal(running: LoadedRuleset, next: LoadedRuleset): string | u
     const others = fresh.length > 1 ? ` and ${fresh.length - 1} more` : '';
     return `${fresh[0]}${others} is wrong: the rules of before stay, all of them`;
   }
-  const kept = new Set(rulesOf(next).map(rule => rule.info.id));
-  const lost = rulesOf(running).find(({ info }) => wrong.has(info.file) && !kept.has(info.id));
+  const kept = new Set(allRules(next).map(rule => rule.info.id));
+  const lost = allRules(running).find(({ info }) => wrong.has(info.file) && !kept.has(info.id));
   if (lost === undefined) return undefined;
   return `${lost.info.file} is wrong and would take "${lost.info.title}" along: the rules of before stay, all of them`;
 }
@@ -71,19 +71,14 @@ export function refusal(running: LoadedRuleset, next: LoadedRuleset): string | u
 const filesWithErrors = (rules: LoadedRuleset): ReadonlySet<string> =>
   new Set(rules.problems.filter(isError).map(problem => problem.file));
 
-const rulesOf = ({ ruleset, correlations }: LoadedRuleset): (Rule | Correlation)[] => [
-  ...ruleset.rules,
-  ...correlations,
-];
-
 /** By id; a rule has changed when what it decides or what it says of itself has, wherever its file is now. */
 export function difference(running: LoadedRuleset, next: LoadedRuleset): RuleChanges {
   const name = ({ info }: Rule | Correlation): RuleName => ({ id: info.id, title: info.title });
   const content = ({ digest, info }: Rule | Correlation): string => JSON.stringify([digest, { ...info, file: '' }]);
-  const before = new Map(rulesOf(running).map(rule => [rule.info.id, rule]));
+  const before = new Map(allRules(running).map(rule => [rule.info.id, rule]));
   const added: RuleName[] = [];
   const changed: RuleName[] = [];
-  for (const rule of rulesOf(next)) {
+  for (const rule of allRules(next)) {
     const old = before.get(rule.info.id);
     before.delete(rule.info.id);
     if (old === undefined) added.push(name(rule));

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import builtinPath from '../build/builtin-rules.bin' with { type: 'file' };
-import type { Correlation } from './rules/ast.ts';
+import type { Correlation, Rule } from './rules/ast.ts';
 import { type LoadedRules, loadRules, loadRulesInSteps, type RuleText } from './rules/load.ts';
 import type { Problem } from './rules/problem.ts';
 import { compileRuleset, type Ruleset } from './rules/ruleset.ts';
@@ -67,6 +67,10 @@ function compiled(loaded: LoadedRules, paths: readonly string[]): LoadedRuleset 
   // The places alone are kept, not the texts that they are found by.
   const lines = new Map([...rules, ...correlations].map(rule => [rule.info.id, lineOf(rule)]));
   return { ruleset: compileRuleset(rules), correlations, lines, problems, rejected, paths };
+}
+
+export function allRules({ ruleset, correlations }: LoadedRuleset): (Rule | Correlation)[] {
+  return [...ruleset.rules, ...correlations];
 }
 
 export interface VerdictSummary {

@@ -11,7 +11,7 @@ export interface Status {
   readonly kernelRules: number;
   readonly rules: { readonly loaded: number; readonly canFire: number; readonly rejected: number };
   /** The rules that alerted most. */
-  readonly fired: readonly FiredRule[];
+  readonly fired: readonly (FiredRule & { readonly title: string })[];
   /** As in a heartbeat. */
   readonly counters: Readonly<Record<string, unknown>>;
 }

@@ -8,6 +8,8 @@ export interface Io {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly errIsTerminal: boolean;
+  /** The width of the terminal that `out` is; absent where it is none. */
+  readonly outColumns?: number | undefined;
 }
 
 export interface Command {

@@ -1,6 +1,7 @@
 // The program: finds the command and runs it.
 
 import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { printable } from '../log.ts';
 import { nearestWord } from '../rules/problem.ts';
 import { UsageError } from './args.ts';
@@ -8,20 +9,26 @@ import { checkCommand } from './check-command.ts';
 import { cleanupCommand } from './cleanup.ts';
 import { helpText } from './help.ts';
 import type { Command, Io } from './io.ts';
+import { reloadCommand } from './reload.ts';
 import { replayCommand } from './replay.ts';
+import { rulesCommand } from './rules-command.ts';
 import { runCommand } from './run.ts';
 import { schemaCommand } from './schema.ts';
+import { statusCommand } from './status.ts';
 import { versionCommand } from './version.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   run: runCommand,
   check: checkCommand,
   replay: replayCommand,
+  rules: rulesCommand,
+  reload: reloadCommand,
+  status: statusCommand,
   cleanup: cleanupCommand,
   schema: schemaCommand,
   version: versionCommand,
 };
-const NOT_YET = ['doctor', 'explain', 'rules', 'baseline', 'completions', 'service', 'reload', 'status'];
+const NOT_YET = ['doctor', 'explain', 'baseline', 'completions', 'service'];
 
 async function main(argv: readonly string[], io: Io): Promise<number> {
   const first = argv[0];
@@ -72,6 +79,10 @@ const io: Io = {
     if (process.stderr.writableLength < ERR_MAX_BYTES) process.stderr.write(text);
   },
   errIsTerminal: process.stderr.isTTY === true,
+  // Asked for only on a terminal: a pipe stays as it is.
+  get outColumns() {
+    return isatty(1) ? process.stdout.columns || 80 : undefined;
+  },
 };
 // Who reads our log may go away; that is no reason to end.
 process.stderr.on('error', () => undefined);
