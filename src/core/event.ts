@@ -121,8 +121,8 @@ export interface LogFacts {
   readonly path?: string;
   /** Sigma's services that it belongs to: `sshd`, `auth`, `syslog`. */
   readonly services: readonly string[];
-  /** What the message itself names: sudo's `USER`, PAM's `rhost`. */
-  readonly fields?: Readonly<Record<string, string>>;
+  /** What the message itself names, each as often as it does: sudo's `USER`, PAM's `rhost`. */
+  readonly fields?: Readonly<Record<string, readonly string[]>>;
   /** Who acted, where the message says so. */
   readonly user?: string;
   readonly port?: number;

@@ -6,6 +6,7 @@ import type {
   Endpoint,
   EventBase,
   HeartbeatEvent,
+  LogFacts,
   LossEvent,
   NetworkEvent,
 } from './event.ts';
@@ -66,11 +67,11 @@ export interface NetworkObservation extends ObservationBase {
 export interface AuditRecordObservation extends ObservationBase {
   readonly kind: AuditRecordEvent['kind'];
   readonly task?: TaskFacts;
-  readonly target?: AuditRecordEvent['target'];
+  readonly target?: NonNullable<AuditRecordEvent['target']>;
   readonly address?: string;
   readonly terminal?: string;
   readonly service?: string;
-  readonly log?: AuditRecordEvent['log'];
+  readonly log?: LogFacts;
 }
 
 /** A process ended (exit_group): feeds the process table. */

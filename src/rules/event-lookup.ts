@@ -2,21 +2,15 @@
 
 import type { HostEvent, RecordView } from '../core/event.ts';
 import type { MatchedCondition } from '../core/match.ts';
-import { canonicalName, FIELDS, recordField, type Stream } from './fields.ts';
+import { canonicalName, FIELDS, LINE_FIELD, recordField, type Stream } from './fields.ts';
 import type { Lookup } from './interpret.ts';
 import { Values } from './values.ts';
-
-/** The field that keywords are looked for in. */
-const LINE: Readonly<Record<Exclude<Stream, 'record'>, string>> = {
-  exec: 'process.command_line',
-  network: 'process.command_line',
-};
 
 /** Rules over single records are asked about `record`. Values are read once. */
 export function eventLookup(stream: Stream, event: HostEvent, record?: RecordView): Lookup {
   const known = new Map<string | undefined, Values>();
   const collect = (field: string | undefined, out: Values): void => {
-    if (stream !== 'record') FIELDS[stream].get(canonicalName(field ?? LINE[stream]))?.collect?.(event, out);
+    if (stream !== 'record') FIELDS[stream].get(canonicalName(field ?? LINE_FIELD[stream]))?.collect?.(event, out);
     else if (record === undefined) return;
     else if (field !== undefined) recordField(field)(record, event, out);
     else for (const [, value] of record.entries()) out.add(value);

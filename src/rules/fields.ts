@@ -12,14 +12,15 @@ import type {
   RecordView,
 } from '../core/event.ts';
 import { plainIp } from './cidr.ts';
+import { LOG_FIELDS, LOG_LINE } from './log-fields.ts';
 import type { Values } from './values.ts';
 
 /** Appends the field's values; nothing when the event doesn't have it. */
 export type Collect = (event: HostEvent, out: Values) => void;
 export type CollectRecord = (record: RecordView, event: HostEvent, out: Values) => void;
 
-/** What a rule's events come from: process starts, connections, or single audit records. */
-export type Stream = 'exec' | 'network' | 'record';
+/** What a rule's events come from: process starts, connections, single audit records, or lines of logs. */
+export type Stream = 'exec' | 'network' | 'record' | 'log';
 
 export interface Field {
   readonly name: string;
@@ -183,7 +184,7 @@ const NEVER_NETWORK: Readonly<Record<string, string>> = {
   SourcePortName: 'use SourcePort',
 };
 
-function table(stream: 'exec' | 'network'): ReadonlyMap<string, Field> {
+function table(stream: Exclude<Stream, 'record'>): ReadonlyMap<string, Field> {
   const fields = new Map<string, Field>();
   const addProcess = (name: string, from: FromProcess, isPath: boolean): void => {
     const collect: Collect = (event, out) => {
@@ -200,6 +201,10 @@ function table(stream: 'exec' | 'network'): ReadonlyMap<string, Field> {
   for (const [name, collect] of Object.entries(EVENT_FIELDS)) fields.set(name, { name, collect });
   for (const [name, why] of Object.entries(NEVER)) fields.set(name, { name, why });
   if (stream === 'exec') return fields;
+  if (stream === 'log') {
+    for (const [name, collect] of Object.entries(LOG_FIELDS)) fields.set(name, { name, collect });
+    return fields;
+  }
   for (const [name, from] of Object.entries(NETWORK_FIELDS)) {
     const collect: Collect = (event, out) => {
       if (event.kind === 'connect' || event.kind === 'accept') from(event, out);
@@ -211,9 +216,17 @@ function table(stream: 'exec' | 'network'): ReadonlyMap<string, Field> {
   return fields;
 }
 
-export const FIELDS: Readonly<Record<'exec' | 'network', ReadonlyMap<string, Field>>> = {
+export const FIELDS: Readonly<Record<Exclude<Stream, 'record'>, ReadonlyMap<string, Field>>> = {
   exec: table('exec'),
   network: table('network'),
+  log: table('log'),
+};
+
+/** What keywords are looked for in: what describes a process is its command line. */
+export const LINE_FIELD: Readonly<Record<keyof typeof FIELDS, string>> = {
+  exec: 'process.command_line',
+  network: 'process.command_line',
+  log: LOG_LINE,
 };
 
 /** The name under which a field is read: two names of one thing are one field. */

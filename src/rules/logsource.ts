@@ -1,5 +1,6 @@
 // Which events a rule's logsource means. Pure, mostly data.
 
+import { LOG_SERVICES } from '../logs/services.ts';
 import type { Logsource } from './ast.ts';
 import type { Stream } from './fields.ts';
 import { didYouMean } from './problem.ts';
@@ -21,11 +22,12 @@ const NOT_FED_CATEGORIES: Readonly<Record<string, string>> = {
   firewall: 'firewall logs',
   antivirus: 'antivirus logs',
 };
-const NOT_FED_SERVICES: readonly string[] = [
-  ...['auth', 'clamav', 'cron', 'guacamole', 'sshd', 'sudo', 'syslog', 'vsftpd', 'modsecurity', 'syslog-ng'],
-];
+const NOT_FED_SERVICES: Readonly<Record<string, string>> = { modsecurity: 'web server logs' };
 
-export type Feed = { readonly stream: Stream } | { readonly notFed: string; readonly help?: string };
+/** Which events a rule is about: those of `stream`, and of `also`. */
+export type Feed =
+  | { readonly stream: Stream; readonly also?: Stream }
+  | { readonly notFed: string; readonly help?: string };
 
 export function feedOf({ category, product, service }: Logsource): Feed {
   if (product !== undefined && product !== 'linux')
@@ -33,19 +35,27 @@ export function feedOf({ category, product, service }: Logsource): Feed {
   if (category === 'process_creation' && service === undefined) return { stream: 'exec' };
   if (category === 'network_connection' && service === undefined) return { stream: 'network' };
   if (service === 'auditd' && category === undefined) return { stream: 'record' };
-  // The whole of Linux' logs: until log sources are there, command lines.
-  if (category === undefined && service === undefined) return { stream: 'exec' };
+  if (service !== undefined && category === undefined && LOG_SERVICES.includes(service)) return { stream: 'log' };
+  // The whole of Linux' logs: what was typed, and what was logged.
+  if (category === undefined && service === undefined) return { stream: 'exec', also: 'log' };
   if (category !== undefined && Object.hasOwn(NOT_FED_CATEGORIES, category)) {
     return { notFed: `no source feeds ${NOT_FED_CATEGORIES[category]} yet` };
   }
-  if (service !== undefined && NOT_FED_SERVICES.includes(service))
-    return { notFed: `no source feeds the log of "${service}" yet` };
+  if (service !== undefined && Object.hasOwn(NOT_FED_SERVICES, service)) {
+    return { notFed: `no source feeds ${NOT_FED_SERVICES[service]} yet` };
+  }
   const [what, name, known]: [string, string, string[]] =
     category !== undefined
       ? ['category', category, ['process_creation', 'network_connection', ...Object.keys(NOT_FED_CATEGORIES)]]
-      : ['service', service!, ['auditd', ...NOT_FED_SERVICES]];
+      : ['service', service!, ['auditd', ...LOG_SERVICES, ...Object.keys(NOT_FED_SERVICES)]];
   const help = didYouMean(name, known);
   return { notFed: `nothing feeds ${what} "${name}"`, ...(help === undefined ? {} : { help }) };
+}
+
+export function streamsOf(rule: Logsource): readonly Stream[] {
+  const feed = feedOf(rule);
+  if ('notFed' in feed) return [];
+  return feed.also === undefined ? [feed.stream] : [feed.stream, feed.also];
 }
 
 /** Whether a rule of `rule` is asked about events of `event`: each part that the rule names must be the same. */

@@ -46,6 +46,7 @@ const EXEC_RECORDS = new Set(['EXECVE', 'SYSCALL', 'CWD', 'PROCTITLE', 'BPRM_FCA
 export function needsOf(rule: Rule, stream: Stream): Needs {
   if (stream === 'exec') return { ...NO_NEEDS, exec: true };
   if (stream === 'network') return networkNeeds(rule);
+  if (stream === 'log') return { ...NO_NEEDS, logs: true };
   return mergeNeeds(conjunctions(rule).map(items => recordNeeds(rule, items)));
 }
 

@@ -13,11 +13,13 @@ import {
   canHaveField,
   canonicalName,
   FIELDS,
+  LINE_FIELD,
   readsEvent,
   recordField,
   type Stream,
 } from './fields.ts';
-import { appliesTo, feedOf } from './logsource.ts';
+import { isLogEvent, isOfService } from './log-fields.ts';
+import { appliesTo, streamsOf } from './logsource.ts';
 import { mergeNeeds, type Needs } from './needs.ts';
 import { Recent } from './recent.ts';
 import type { Values } from './values.ts';
@@ -49,25 +51,24 @@ class CompiledRuleset implements Ruleset {
   readonly #exec: EventEngine;
   readonly #network: EventEngine;
   readonly #records: RecordEngines;
+  readonly #log: EventEngine;
   #fields: FieldsEngine | undefined;
 
   constructor(rules: readonly Rule[]) {
     this.rules = rules;
     this.verdicts = rules.map(verdictOf);
     this.needs = mergeNeeds(this.verdicts.map(verdict => verdict.needs));
-    const of = (stream: Stream): Rule[] =>
-      rules.filter(rule => {
-        const feed = feedOf(rule.logsource);
-        return 'stream' in feed && feed.stream === stream;
-      });
+    const of = (stream: Stream): Rule[] => rules.filter(rule => streamsOf(rule.logsource).includes(stream));
     this.#exec = new EventEngine(of('exec'), 'exec');
     this.#network = new EventEngine(of('network'), 'network');
     this.#records = new RecordEngines(of('record'));
+    this.#log = new EventEngine(of('log'), 'log');
   }
 
   evaluate(event: HostEvent): readonly Match[] {
     let matches = NO_MATCHES;
     if (event.kind === 'exec') matches = this.#exec.evaluate(event);
+    else if (isLogEvent(event)) matches = this.#log.evaluate(event, rule => isOfService(rule, event));
     // A connect that no packet followed was only an address being tried, as resolvers do.
     else if ((event.kind === 'connect' || event.kind === 'accept') && !event.warnings.includes('no_packet')) {
       matches = this.#network.evaluate(event);
@@ -92,25 +93,26 @@ const matchOf = (engine: Engine, rule: Rule): Match => ({
   conditions: explain(rule, engine),
 });
 
-/** The line that keywords are looked for in: what describes a process start is its command line. */
-const EVENT_LINE = 'process.command_line';
-
 /** Rules over whole events. */
 class EventEngine {
   readonly #engine: Engine;
   readonly #collect: readonly (Collect | undefined)[];
   #event: HostEvent | undefined;
 
-  constructor(rules: readonly Rule[], stream: 'exec' | 'network') {
-    this.#engine = new Engine(rules, EVENT_LINE);
+  constructor(rules: readonly Rule[], stream: keyof typeof FIELDS) {
+    this.#engine = new Engine(rules, LINE_FIELD[stream]);
     this.#collect = this.#engine.fieldNames.map(name => FIELDS[stream].get(name)?.collect);
   }
 
-  evaluate(event: HostEvent): readonly Match[] {
+  evaluate(event: HostEvent, isAsked: (rule: Rule) => boolean = () => true): readonly Match[] {
     const engine = this.#engine;
     this.#event = event;
     const matched = engine.evaluate(this.#fill);
-    const matches = matched.length === 0 ? NO_MATCHES : matched.map(rule => matchOf(engine, engine.rules[rule]!));
+    let matches = NO_MATCHES;
+    if (matched.length > 0) {
+      const rules = matched.map(rule => engine.rules[rule]!).filter(isAsked);
+      if (rules.length > 0) matches = rules.map(rule => matchOf(engine, rule));
+    }
     this.#event = undefined;
     return matches;
   }
@@ -277,7 +279,7 @@ class FieldsEngine {
     this.#fields = fields;
     // As live: the text of a process start is its command line alone.
     const isExec = logsource.category === 'process_creation';
-    this.#keywordFields = isExec ? [EVENT_LINE] : [...fields.keys()];
+    this.#keywordFields = isExec ? [LINE_FIELD.exec] : [...fields.keys()];
     const { rules } = this.#engine;
     const matched = this.#engine.evaluate(this.#fill).map(rule => rules[rule]!);
     return matched.filter(rule => appliesTo(rule.logsource, logsource)).map(rule => matchOf(this.#engine, rule));

@@ -4,6 +4,7 @@ import type { HostEvent } from '../core/event.ts';
 import type { Match } from '../core/match.ts';
 import type { FieldBag, Rule } from './ast.ts';
 import { canonicalName, FIELDS, recordField } from './fields.ts';
+import { isLogEvent } from './log-fields.ts';
 import { feedOf } from './logsource.ts';
 import { flatten } from './ruleset.ts';
 import { Values } from './values.ts';
@@ -16,7 +17,7 @@ export type SubjectOf = (rule: Rule, event: HostEvent, match: Match) => Subject;
 export const eventSubject: SubjectOf = ({ logsource }, event, match) => {
   const feed = feedOf(logsource);
   if (!('stream' in feed)) return () => [];
-  const { stream } = feed;
+  const stream = isLogEvent(event) ? 'log' : feed.stream;
   return field => {
     const out = new Values();
     if (stream === 'record') collectRecords(field, event, match.records ?? [], out);

@@ -3,6 +3,7 @@
 
 import type { HostEvent } from '../core/event.ts';
 import type { Match } from '../core/match.ts';
+import { lineEvents } from '../logs/observe.ts';
 import { type Correlation, type FieldBag, isCorrelation, type Logsource, type Rule, type RuleTest } from './ast.ts';
 import { TermTable } from './gates/term-table.ts';
 import { basisOf, Judge, NO_CORRELATOR } from './judge.ts';
@@ -87,7 +88,10 @@ function inputsOf(ruleset: Ruleset, rule: Rule | Correlation, test: RuleTest, au
     case 'event':
       return [ofFields(input.event, 0, 0, source)];
     case 'log':
-      return [ofFields({ message: input.line }, 0, 0, source)];
+      return lineEvents(input.line, START_MS, source.service).map(event => ({
+        event,
+        matches: ruleset.evaluate(event),
+      }));
     case 'events':
       return input.events.map(({ event, atMs, logsource }, i) => ofFields(event, i, atMs, logsource ?? source));
     case 'audit':

@@ -5,7 +5,7 @@ import type { Condition, Item, Rule, SelectionNode, Test } from './ast.ts';
 import { ruleItems } from './ast.ts';
 import { canonicalName, FIELDS, fieldNames, isRecordField, type Stream } from './fields.ts';
 import { feedOf } from './logsource.ts';
-import { type Needs, NO_NEEDS, needsOf } from './needs.ts';
+import { mergeNeeds, type Needs, NO_NEEDS, needsOf } from './needs.ts';
 import { nearestWord, type Range } from './problem.ts';
 
 export interface Verdict {
@@ -28,11 +28,16 @@ export interface FieldProblem {
 export function verdictOf(rule: Rule): Verdict {
   const feed = feedOf(rule.logsource);
   if ('notFed' in feed) return { rule: rule.info, canFire: false, reason: feed.notFed, needs: NO_NEEDS };
-  const { stream } = feed;
-  const needs = needsOf(rule, stream);
+  const { stream, also } = feed;
   const reasons = new Set<string>();
-  if (canHold(rule.condition, rule, stream, reasons)) return { rule: rule.info, stream, canFire: true, needs };
-  return { rule: rule.info, stream, canFire: false, reason: [...reasons].join('; '), needs: NO_NEEDS };
+  const streams = (also === undefined ? [stream] : [stream, also]).filter(each =>
+    canHold(rule.condition, rule, each, reasons),
+  );
+  if (streams.length === 0) {
+    return { rule: rule.info, stream, canFire: false, reason: [...reasons].join('; '), needs: NO_NEEDS };
+  }
+  const needs = mergeNeeds(streams.map(each => needsOf(rule, each)));
+  return { rule: rule.info, stream: streams[0]!, canFire: true, needs };
 }
 
 /** Fields of the rule that its events don't have. Nothing is said of a logsource that isn't fed: its fields aren't known yet. */
@@ -46,7 +51,8 @@ export function fieldProblems(rule: Rule): FieldProblem[] {
       .flatMap(test => (test.op === 'fieldref' ? [test.field] : []));
     for (const name of item.field === undefined ? names : [item.field, ...names]) {
       const problem = fieldProblem(name, item.range, feed.stream);
-      if (problem !== undefined) problems.push(problem);
+      const isElsewhere = feed.also !== undefined && fieldProblem(name, item.range, feed.also) === undefined;
+      if (problem !== undefined && !isElsewhere) problems.push(problem);
     }
   }
   return problems;

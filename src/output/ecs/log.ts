@@ -1,19 +1,9 @@
 // What a line of a log adds to its event: syslog's header and the text itself. Pure.
 
 import type { LogFacts } from '../../core/event.ts';
+import { facilityName, severityName } from '../../logs/syslog-names.ts';
 import { type Caps, capped, put, unlessEmpty, type Warnings } from './caps.ts';
 import type { JsonObject } from './json.ts';
-
-const FACILITIES = (
-  'kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp security console solaris-cron ' +
-  'local0 local1 local2 local3 local4 local5 local6 local7'
-).split(' ');
-const SEVERITIES = 'emergency alert critical error warning notice informational debug'.split(' ');
-
-export const facilityName = (code: number | undefined): string | undefined =>
-  code === undefined ? undefined : FACILITIES[code];
-export const severityName = (code: number | undefined): string | undefined =>
-  code === undefined ? undefined : SEVERITIES[code];
 
 function coded(code: number | undefined, name: string | undefined): JsonObject | undefined {
   return code === undefined || name === undefined ? undefined : { code, name };
