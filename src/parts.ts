@@ -12,9 +12,12 @@ import { enrich } from './proc/enrich.ts';
 import type { HostFacts } from './proc/facts.ts';
 import { ProcessTable } from './proc/table.ts';
 import type { Correlation } from './rules/ast.ts';
+import { Correlator } from './rules/correlate/correlator.ts';
 import { TermTable } from './rules/gates/term-table.ts';
-import { Judge, NO_CORRELATOR } from './rules/judge.ts';
+import { Judge } from './rules/judge.ts';
 import type { Ruleset } from './rules/ruleset.ts';
+
+const CORRELATION_BYTES = 32 * 1024 * 1024;
 
 export interface PartsOptions {
   readonly facts: HostFacts;
@@ -25,6 +28,8 @@ export interface PartsOptions {
   readonly events: boolean;
   readonly ruleset: Ruleset;
   readonly correlations?: readonly Correlation[];
+  /** What correlations may hold of events that they count. */
+  readonly correlationBytes?: number;
   /** What `new_terms` rules remember; else in memory. */
   readonly terms?: TermStore;
   /** Sees every event, and every alert, before it is written. */
@@ -49,7 +54,10 @@ export function createParts(options: PartsOptions): Parts {
   const write = createDeliver(options.outputs, context, options.events);
   const table = new ProcessTable(options.facts, { capacity: options.cacheEntries });
   const { onEvent, onAlert } = options;
-  const judge = new Judge({ terms: options.terms ?? new TermTable(), correlator: NO_CORRELATOR });
+  const judge = new Judge({
+    terms: options.terms ?? new TermTable(),
+    correlator: new Correlator({ maxBytes: options.correlationBytes ?? CORRELATION_BYTES }),
+  });
   let { ruleset } = options;
   judge.setRules(ruleset.rules, options.correlations ?? []);
   return {

@@ -5,26 +5,16 @@ import type { HostEvent } from '../core/event.ts';
 import type { Alert, EventRef, Match } from '../core/match.ts';
 import type { TermStore } from '../core/terms.ts';
 import { type Correlation, isCorrelation, type Rule } from './ast.ts';
+import type { Correlator } from './correlate/correlator.ts';
 import type { Fired, Hit } from './correlate/hit.ts';
 import { newTerms } from './gates/new-terms.ts';
 import { Suppress } from './gates/suppress.ts';
 import { type KeptEvent, KeptEvents } from './kept-events.ts';
 import { eventSubject, groupSubject, type Subject, type SubjectOf } from './subject.ts';
 
-/** What the judge asks of the correlator. */
-export interface Correlates {
-  setCorrelations(list: readonly Correlation[]): void;
-  add(hit: Hit): readonly Fired[];
-  advance(timeMs: number): readonly Fired[];
-  readonly counters: Readonly<Record<string, number>>;
-}
-
-/** For where no correlation is loaded. */
-export const NO_CORRELATOR: Correlates = { setCorrelations: () => {}, add: () => [], advance: () => [], counters: {} };
-
 export interface JudgeOptions {
   readonly terms: TermStore;
-  readonly correlator: Correlates;
+  readonly correlator: Correlator;
   /** Rules that alert not by themselves; those marked so. */
   readonly isSilent?: (rule: Rule | Correlation) => boolean;
 }
@@ -33,7 +23,7 @@ const NO_ALERTS: readonly Alert[] = [];
 
 export class Judge {
   readonly #terms: TermStore;
-  readonly #correlator: Correlates;
+  readonly #correlator: Correlator;
   readonly #isSilent: (rule: Rule | Correlation) => boolean;
   readonly #suppress = new Suppress();
   readonly #kept = new KeptEvents();
@@ -108,8 +98,11 @@ export class Judge {
     this.#current = { event, match };
     if (this.#keptRules.has(rule)) this.#kept.keep(event, match);
     const { module, stamp, ordinal } = event;
-    const hit: Hit = { rule, timeMs, event: { module, stamp, ordinal }, values };
+    // The correlator may keep the hit: it must not keep the event, nor read its records when they are gone.
+    let live: Subject | undefined = values;
+    const hit: Hit = { rule, timeMs, event: { module, stamp, ordinal }, values: field => live?.(field) ?? [] };
     for (const fired of this.#correlator.add(hit)) this.#fired(fired, alerts);
+    live = undefined;
   }
 
   #fired({ correlation, facts, timeMs, last }: Fired, alerts: Alert[]): void {

@@ -5,8 +5,9 @@ import type { HostEvent } from '../core/event.ts';
 import type { Match } from '../core/match.ts';
 import { lineEvents } from '../logs/observe.ts';
 import { type Correlation, type FieldBag, isCorrelation, type Logsource, type Rule, type RuleTest } from './ast.ts';
+import { Correlator } from './correlate/correlator.ts';
 import { TermTable } from './gates/term-table.ts';
-import { basisOf, Judge, NO_CORRELATOR } from './judge.ts';
+import { basisOf, Judge } from './judge.ts';
 import type { Ruleset } from './ruleset.ts';
 import { bagSubject, eventSubject, type Subject } from './subject.ts';
 
@@ -72,6 +73,7 @@ interface Input {
 const START_MS = Date.UTC(2026, 0, 1);
 /** After the end of a window: more than events may be late by. */
 const AFTER_MS = 60_000;
+const STATE_MAX_BYTES = 64 * 1024 * 1024;
 
 function inputsOf(ruleset: Ruleset, rule: Rule | Correlation, test: RuleTest, auditEvents: AuditEvents): Input[] {
   const source = test.logsource ?? logsourceOf(rule);
@@ -107,7 +109,7 @@ function countAlerts(rule: Rule | Correlation, inputs: readonly Input[]): number
   const { rules, correlations } = isCorrelation(rule) ? basisOf(rule) : { rules: [rule], correlations: [] };
   const judge = new Judge({
     terms: new TermTable({ learned: true }),
-    correlator: NO_CORRELATOR,
+    correlator: new Correlator({ maxBytes: STATE_MAX_BYTES }),
     isSilent: one => one !== rule,
   });
   judge.setRules(rules, correlations);
