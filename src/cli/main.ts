@@ -7,6 +7,7 @@ import { nearestWord } from '../rules/problem.ts';
 import { UsageError } from './args.ts';
 import { checkCommand } from './check-command.ts';
 import { cleanupCommand } from './cleanup.ts';
+import { explainCommand } from './explain.ts';
 import { helpText } from './help.ts';
 import type { Command, Io } from './io.ts';
 import { reloadCommand } from './reload.ts';
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   run: runCommand,
   check: checkCommand,
   replay: replayCommand,
+  explain: explainCommand,
   rules: rulesCommand,
   reload: reloadCommand,
   status: statusCommand,
@@ -28,7 +30,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   schema: schemaCommand,
   version: versionCommand,
 };
-const NOT_YET = ['doctor', 'explain', 'baseline', 'completions', 'service'];
+const NOT_YET = ['doctor', 'baseline', 'completions', 'service'];
 
 async function main(argv: readonly string[], io: Io): Promise<number> {
   const first = argv[0];

@@ -6,7 +6,7 @@ import type { MatchedCondition } from '../core/match.ts';
 import type { Logsource } from './ast.ts';
 import { eventLookup, withMatched } from './event-lookup.ts';
 import { recordField, type Stream } from './fields.ts';
-import { globText, literalGlob } from './glob.ts';
+import { ANY, type Glob, globText, literalGlob } from './glob.ts';
 import type { Lookup } from './interpret.ts';
 import { uuidOf } from './uuid.ts';
 import { Values } from './values.ts';
@@ -36,6 +36,9 @@ type Selection = Readonly<Record<string, string | number>>;
 const EXEC_FACTS = ['Image', 'CommandLine', 'ParentImage', 'User', 'puppy.process.root'];
 const CONNECT_FACTS = ['Image', 'User', 'Initiated', 'DestinationIp', 'DestinationPort'];
 const ACCEPT_FACTS = ['Image', 'User', 'Initiated', 'SourceIp', 'DestinationPort'];
+const LOG_FACTS = ['log.syslog.appname', 'user.name', 'user.target.name', 'source.ip', 'source.domain'];
+/** In a message: ports, process ids and the like. */
+const PASSING_NUMBER = /(?<![\w.:=/-])\d{3,}(?![\w.:/-])/;
 /** Of the record's event. */
 const RECORD_EVENT_FACTS = ['Image', 'User'];
 /** By record type; what a rule matched is added. */
@@ -107,6 +110,7 @@ class Drafter {
     };
     if (stream === 'record') return distinct(records.map((record, i) => this.#ofRecord(record, i === 0)));
     if (stream === 'network') return of(event.kind === 'accept' ? ACCEPT_FACTS : CONNECT_FACTS);
+    if (stream === 'log') return of([...LOG_FACTS, 'message']);
     return of(EXEC_FACTS);
   }
 
@@ -143,7 +147,7 @@ class Drafter {
   #condition(field: string, value: string, isCut: boolean): [string, string | number] {
     if (field.endsWith('Port') && /^\d{1,5}$/.test(value)) return [field, Number(value)];
     if (field === 'Initiated' || field.endsWith('Ip') || field === 'type') return [field, value];
-    const text = globText(literalGlob(value));
+    const text = field === 'message' ? messageText(value) : globText(literalGlob(value));
     if (!isCut) return [`${field}|cased`, text];
     this.notes.push(`the line holds only the beginning of ${field}: whatever begins like it is silenced`);
     return [`${field}|startswith|cased`, text];
@@ -158,6 +162,12 @@ class Drafter {
     const { args, argsCount, commandLine } = process?.image ?? {};
     return args === undefined || args.length !== argsCount || args.join(' ') !== commandLine;
   }
+}
+
+/** The message with `*` for each number that is another next time. */
+function messageText(message: string): string {
+  const parts = message.split(PASSING_NUMBER);
+  return globText(parts.flatMap((part, i): Glob => (i === 0 ? literalGlob(part) : [ANY, ...literalGlob(part)])));
 }
 
 function factsOf(record: RecordView): readonly string[] {

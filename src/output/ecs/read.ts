@@ -15,6 +15,9 @@ import type {
   ProcessImage,
   RecordView,
 } from '../../core/event.ts';
+import { parseLine } from '../../logs/line.ts';
+import { meaningOf } from '../../logs/meaning.ts';
+import { servicesOf } from '../../logs/services.ts';
 import { KINDS } from './kinds.ts';
 
 /** JSON of unknown shape. */
@@ -68,11 +71,13 @@ export class Reader {
     return Number.isNaN(ms) ? undefined : ms;
   }
 
-  entries(): [string, string][] {
+  /** The properties that are texts or numbers, as texts. */
+  scalars(): [string, string][] {
     if (!this.isObject) return [];
-    return Object.entries(this.#value as object).filter(
-      (entry): entry is [string, string] => typeof entry[1] === 'string',
-    );
+    return Object.keys(this.#value as object).flatMap((key): [string, string][] => {
+      const value = (this.#value as Readonly<Record<string, unknown>>)[key];
+      return typeof value === 'string' || typeof value === 'number' ? [[key, String(value)]] : [];
+    });
   }
 }
 
@@ -166,7 +171,7 @@ function endpointOf(line: Reader, path: string): Endpoint | undefined {
 /** Audit records as an alert carries them: their values as text. */
 function recordsOf(line: Reader): RecordView[] | undefined {
   const records = line.list('puppy.audit.records').flatMap((record): RecordView[] => {
-    const fields = new Map(record.entries());
+    const fields = new Map(record.scalars());
     const type = fields.get('type');
     if (type === undefined) return [];
     fields.delete('type');
@@ -175,19 +180,26 @@ function recordsOf(line: Reader): RecordView[] | undefined {
   return records.length === 0 ? undefined : records;
 }
 
-function logOf(line: Reader): LogFacts | undefined {
+/** The header that a line of a file has is taken off again, and its message is understood again. */
+function logOf(line: Reader, timeMs: number): LogFacts | undefined {
   const original = line.text('event.original');
   if (original === undefined) return undefined;
+  const program = line.text('log.syslog.appname');
+  const facility = line.number('log.syslog.facility.code');
+  const path = line.text('log.file.path');
+  const message = path === undefined ? original : parseLine(original, timeMs).message;
+  const isAuthentic = !line.texts('puppy.warnings').includes('program_unverified');
   return known<LogFacts>({
-    message: original,
+    message,
     original,
-    program: line.text('log.syslog.appname'),
+    program,
     pid: line.number('log.syslog.procid'),
     hostname: line.text('log.syslog.hostname'),
-    facility: line.number('log.syslog.facility.code'),
+    facility,
     severity: line.number('log.syslog.severity.code'),
-    path: line.text('log.file.path'),
-    services: [],
+    path,
+    services: servicesOf(isAuthentic ? { program, facility, path } : {}),
+    fields: isAuthentic ? meaningOf(program, message).fields : undefined,
     user: line.text('user.name'),
     port: line.number('source.port'),
   });
@@ -256,7 +268,7 @@ export function eventOf(json: unknown): HostEvent | undefined {
           address: line.text('source.ip') ?? line.text('source.domain'),
           terminal: line.text('puppy.login.terminal'),
           service: line.text('service.name'),
-          log: logOf(line),
+          log: logOf(line, timeMs),
         }),
       };
   }

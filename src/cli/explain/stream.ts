@@ -1,0 +1,18 @@
+// Which of a rule's events an alert's event is.
+
+import type { HostEvent } from '../../core/event.ts';
+import type { Logsource } from '../../rules/ast.ts';
+import type { Stream } from '../../rules/fields.ts';
+import { isLogEvent } from '../../rules/log-fields.ts';
+import { streamsOf } from '../../rules/logsource.ts';
+
+/** Undefined where nothing feeds the rule, or it was about another event. */
+export function streamOf(logsource: Logsource, event: HostEvent): Stream | undefined {
+  const isOf: Readonly<Record<Stream, boolean>> = {
+    exec: event.kind === 'exec',
+    network: event.kind === 'connect' || event.kind === 'accept',
+    log: isLogEvent(event),
+    record: event.records !== undefined,
+  };
+  return streamsOf(logsource).find(stream => isOf[stream]);
+}
