@@ -13,6 +13,43 @@ const RESERVED = new Set(['and', 'or', 'not', 'of', 'them', 'near', '(', ')', '|
 
 class ConditionError extends Error {}
 
+/** The names that a condition could mean: every word but the language's own and patterns. */
+export const namesIn = (text: string): string[] =>
+  (text.match(/[^\s()|]+/g) ?? []).filter(
+    word => !RESERVED.has(word.toLowerCase()) && !/\*|^\d+$|^a(?:ll|ny)$/i.test(word),
+  );
+
+/** Whether the condition is true when exactly the names that `holds` gives true for are. */
+export function evaluate(condition: Condition, holds: (name: string) => boolean): boolean {
+  switch (condition.kind) {
+    case 'and':
+      return condition.of.every(child => evaluate(child, holds));
+    case 'or':
+      return condition.of.some(child => evaluate(child, holds));
+    case 'not':
+      return !evaluate(condition.of, holds);
+    case 'selection':
+      return holds(condition.name);
+    case 'of':
+      return condition.names.filter(holds).length >= condition.count;
+  }
+}
+
+/** The condition with its names changed. */
+export function renamed(condition: Condition, nameOf: (name: string) => string): Condition {
+  switch (condition.kind) {
+    case 'and':
+    case 'or':
+      return { kind: condition.kind, of: condition.of.map(child => renamed(child, nameOf)) };
+    case 'not':
+      return { kind: 'not', of: renamed(condition.of, nameOf) };
+    case 'selection':
+      return { kind: 'selection', name: nameOf(condition.name) };
+    case 'of':
+      return { ...condition, names: condition.names.map(nameOf) };
+  }
+}
+
 /** The condition's text, and the file's characters that it was read from: quotes, folding and block indicators included. */
 export interface ConditionText {
   readonly text: string;
@@ -29,8 +66,9 @@ export function parseCondition(
   names: ReadonlySet<string>,
   used: Set<string>,
   report: Report,
+  noun: 'selection' | 'rule' = 'selection',
 ): Condition | undefined {
-  const parser = new Parser(text, names, used, report);
+  const parser = new Parser(text, names, used, report, noun);
   try {
     return parser.parse();
   } catch (error) {
@@ -45,11 +83,13 @@ class Parser {
   readonly #names: ReadonlySet<string>;
   readonly #used: Set<string>;
   readonly #report: Report;
+  readonly #noun: string;
   readonly #tokens: Token[];
   #at = 0;
   #failed = false;
 
-  constructor(source: ConditionText, names: ReadonlySet<string>, used: Set<string>, report: Report) {
+  constructor(source: ConditionText, names: ReadonlySet<string>, used: Set<string>, report: Report, noun: string) {
+    this.#noun = noun;
     this.#offset = source.offset;
     this.#end = source.raw.length;
     this.#names = names;
@@ -127,7 +167,7 @@ class Parser {
   #primary(depth: number): Condition {
     const token = this.#peek();
     if (token === undefined)
-      return this.#fail('bad-condition', undefined, 'the condition ends where a selection was expected');
+      return this.#fail('bad-condition', undefined, `the condition ends where a ${this.#noun} was expected`);
     const word = token.text.toLowerCase();
     this.#at++;
     if (word === '(') {
@@ -137,13 +177,13 @@ class Parser {
       return inner;
     }
     if (this.#keyword() === 'of' && /^(?:\d+|all|any)$/.test(word)) return this.#of(token, word);
-    if (RESERVED.has(word)) this.#fail('bad-condition', token, `expected a selection, found "${token.text}"`);
+    if (RESERVED.has(word)) this.#fail('bad-condition', token, `expected a ${this.#noun}, found "${token.text}"`);
     if (token.text.includes('*') && !this.#names.has(token.text)) {
       this.#fail('bad-condition', token, 'a pattern needs "1 of" or "all of" before it', `write "1 of ${token.text}"`);
     }
     if (!this.#names.has(token.text)) {
       const help = didYouMean(token.text, this.#names);
-      this.#error('undefined-selection', token, `no selection is named "${token.text}"`, help);
+      this.#error(`undefined-${this.#noun}`, token, `no ${this.#noun} is named "${token.text}"`, help);
     }
     this.#used.add(token.text);
     return { kind: 'selection', name: token.text };
@@ -161,13 +201,13 @@ class Parser {
     const names = this.#matching(target!.text);
     if (names.length === 0) {
       const help = didYouMean(target!.text, this.#names);
-      this.#error('no-selection-matches', target, `no selection is named like "${target!.text}"`, help);
+      this.#error(`no-${this.#noun}-matches`, target, `no ${this.#noun} is named like "${target!.text}"`, help);
     }
     for (const name of names) this.#used.add(name);
     const count = word === 'all' ? names.length : word === 'any' ? 1 : Number(word);
     if (count < 1) this.#error('bad-condition', quantifier, '"0 of" is always true');
     else if (names.length > 0 && count > names.length) {
-      this.#error('bad-condition', quantifier, `only ${names.length} selections are named like "${target!.text}"`);
+      this.#error('bad-condition', quantifier, `only ${names.length} ${this.#noun}s are named like "${target!.text}"`);
     }
     return { kind: 'of', count, names };
   }

@@ -2,6 +2,7 @@
 
 import type { Condition, Selection, SelectionNode } from './ast.ts';
 import { parseCondition } from './condition.ts';
+import type { FindList } from './lists.ts';
 import { parseItem } from './modifiers.ts';
 import type { Report, SourceText } from './problem.ts';
 import type { MapNode, Node, Pair } from './yaml.ts';
@@ -11,12 +12,22 @@ export interface Detection {
   readonly condition: Condition;
 }
 
-const DETECTION_KEYS_IGNORED = new Set(['timeframe']);
+/** What reading a detection takes besides its node. */
+interface Reading {
+  readonly source: SourceText;
+  readonly report: Report;
+  readonly lists: FindList;
+}
 
-/** Undefined when anything is wrong, with every mistake reported. */
-export function parseDetection(node: Node, source: SourceText, report: Report): Detection | undefined {
+/** Undefined when anything is wrong, with every mistake reported. The keys of `skipped` are neither selections nor the condition. */
+export function parseDetection(
+  { key, value: node }: Pair,
+  reading: Reading,
+  skipped: readonly string[] = [],
+): Detection | undefined {
+  const { source, report, lists } = reading;
   if (node.kind !== 'map') {
-    report('error', 'structure', node.range, '"detection" must be a map of selections and a condition');
+    report('error', 'structure', node.range, `"${key}" must be a map of selections and a condition`);
     return undefined;
   }
   let failed = false;
@@ -28,8 +39,9 @@ export function parseDetection(node: Node, source: SourceText, report: Report): 
   const names = new Set<string>();
   let condition: Pair | undefined;
   for (const pair of node.pairs) {
+    if (skipped.includes(pair.key)) continue;
     if (pair.key === 'condition') condition = pair;
-    else if (DETECTION_KEYS_IGNORED.has(pair.key)) {
+    else if (pair.key === 'timeframe') {
       fail(
         'obsolete-aggregation',
         pair.keyRange,
@@ -37,21 +49,21 @@ export function parseDetection(node: Node, source: SourceText, report: Report): 
       );
     } else {
       names.add(pair.key);
-      const parsed = parseSelection(pair, report);
+      const parsed = parseSelection(pair, report, lists);
       if (parsed === undefined) failed = true;
       else selections.set(pair.key, { name: pair.key, range: pair.keyRange, node: parsed });
     }
   }
-  if (names.size === 0) fail('empty-detection', node.range, 'the detection has no selection');
+  if (names.size === 0) fail('empty-detection', node.range, `the ${key} has no selection`);
   if (condition === undefined) {
-    fail('missing-condition', firstLine(node), 'the detection has no condition');
+    fail('missing-condition', firstLine(node), `the ${key} has no condition`);
     return undefined;
   }
   const used = new Set<string>();
   const parsed = parseConditions(condition, names, used, source, report);
   if (parsed === undefined) return undefined;
   for (const pair of node.pairs) {
-    if (pair.key === 'condition' || used.has(pair.key) || pair.key.startsWith('_') || failed) continue;
+    if (!names.has(pair.key) || used.has(pair.key) || pair.key.startsWith('_') || failed) continue;
     report('warning', 'unused-selection', pair.keyRange, `the condition doesn't use the selection "${pair.key}"`);
   }
   return failed ? undefined : { selections, condition: parsed };
@@ -83,15 +95,15 @@ function parseConditions(
   return of.length === 1 ? of[0]! : { kind: 'or', of };
 }
 
-function parseSelection(pair: Pair, report: Report): SelectionNode | undefined {
+function parseSelection(pair: Pair, report: Report, lists: FindList): SelectionNode | undefined {
   const { value } = pair;
-  if (value.kind === 'map') return parseMap(value, pair, report);
+  if (value.kind === 'map') return parseMap(value, pair, report, lists);
   if (value.kind === 'scalar') {
     if (value.type === 'null') {
       report('error', 'empty-selection', pair.keyRange, `the selection "${pair.key}" is empty`);
       return undefined;
     }
-    return keywordNode(pair, [value], report);
+    return keywordNode(pair, [value], report, lists);
   }
   if (value.items.length === 0) {
     report('error', 'empty-selection', pair.keyRange, `the selection "${pair.key}" is empty`);
@@ -99,9 +111,9 @@ function parseSelection(pair: Pair, report: Report): SelectionNode | undefined {
   }
   const of: (SelectionNode | undefined)[] = [];
   const keywords = value.items.filter(item => item.kind === 'scalar');
-  if (keywords.length > 0) of.push(keywordNode(pair, keywords, report));
+  if (keywords.length > 0) of.push(keywordNode(pair, keywords, report, lists));
   for (const item of value.items) {
-    if (item.kind === 'map') of.push(parseMap(item, pair, report));
+    if (item.kind === 'map') of.push(parseMap(item, pair, report, lists));
     else if (item.kind === 'list') {
       report('error', 'structure', item.range, 'a list within a list: expected a map or a keyword');
       of.push(undefined);
@@ -112,12 +124,12 @@ function parseSelection(pair: Pair, report: Report): SelectionNode | undefined {
   return good.length === 1 ? good[0] : { kind: 'any', of: good };
 }
 
-function keywordNode(pair: Pair, values: readonly Node[], report: Report): SelectionNode | undefined {
-  const item = parseItem('', pair.keyRange, values, true, report);
+function keywordNode(pair: Pair, values: readonly Node[], report: Report, lists: FindList): SelectionNode | undefined {
+  const item = parseItem('', pair.keyRange, values, true, report, lists);
   return item === undefined ? undefined : { kind: 'item', item };
 }
 
-function parseMap(map: MapNode, selection: Pair, report: Report): SelectionNode | undefined {
+function parseMap(map: MapNode, selection: Pair, report: Report, lists: FindList): SelectionNode | undefined {
   if (map.pairs.length === 0) {
     report('error', 'empty-selection', selection.keyRange, `the selection "${selection.key}" is empty`);
     return undefined;
@@ -143,7 +155,7 @@ function parseMap(map: MapNode, selection: Pair, report: Report): SelectionNode 
       );
       continue;
     }
-    const item = parseItem(pair.key, pair.keyRange, values, isList, report);
+    const item = parseItem(pair.key, pair.keyRange, values, isList, report, lists);
     if (item !== undefined) of.push({ kind: 'item', item });
   }
   if (of.length !== map.pairs.length) return undefined;

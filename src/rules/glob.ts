@@ -35,6 +35,14 @@ export function parseGlob(text: string): Glob {
 /** The glob that a text without wildcards stands for. */
 export const literalGlob = (text: string): Glob => (text === '' ? [] : [text]);
 
+/** One behind the other. */
+export function joinGlobs(a: Glob, b: Glob): Glob {
+  const last = a.at(-1);
+  const [first] = b;
+  if (typeof last === 'string' && typeof first === 'string') return [...a.slice(0, -1), last + first, ...b.slice(1)];
+  return last === ANY && first === ANY ? [...a, ...b.slice(1)] : [...a, ...b];
+}
+
 export function withAny(glob: Glob, before: boolean, after: boolean): Glob {
   const parts = [...glob];
   if (before && parts[0] !== ANY) parts.unshift(ANY);

@@ -10,7 +10,7 @@ import { selectionFindings } from './lints/selections.ts';
 import { itemFindings } from './lints/values.ts';
 import { feedOf } from './logsource.ts';
 import type { ParsedRule } from './parse.ts';
-import type { Problem, SourceText } from './problem.ts';
+import type { Problem, Range, SourceText } from './problem.ts';
 import { fieldProblems, verdictOf } from './verdict.ts';
 import type { MapNode } from './yaml.ts';
 
@@ -66,11 +66,18 @@ function* findings({ rule, source, map }: ParsedRule): Generator<Finding> {
   }
 }
 
-/** Rules of which another with the same id came before are left out, each with an error. */
-export function withoutDuplicates(rules: readonly ParsedRule[]): { rules: ParsedRule[]; problems: Problem[] } {
-  const byId = new Map<string, ParsedRule>();
+/** What has an id, and its place. */
+export interface Identified {
+  readonly rule: { readonly info: { readonly id: string } };
+  readonly source: SourceText;
+  readonly idRange: Range;
+}
+
+/** Documents of which another with the same id came before are left out, each with an error. */
+export function withoutDuplicates<T extends Identified>(all: readonly T[]): { kept: T[]; problems: Problem[] } {
+  const byId = new Map<string, T>();
   const problems: Problem[] = [];
-  for (const parsed of rules) {
+  for (const parsed of all) {
     const id = parsed.rule.info.id.toLowerCase();
     const first = byId.get(id);
     if (first === undefined) {
@@ -82,5 +89,5 @@ export function withoutDuplicates(rules: readonly ParsedRule[]): { rules: Parsed
     const help = 'if it is another rule, "uuidgen -r" makes a new id';
     problems.push(parsed.source.problem('error', 'duplicate-id', parsed.idRange, message, help));
   }
-  return { rules: [...byId.values()], problems };
+  return { kept: [...byId.values()], problems };
 }

@@ -2,11 +2,12 @@
 // told with all others; nothing here throws.
 
 import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Correlation, Rule } from './ast.ts';
-import { lintRule, withoutDuplicates } from './lint.ts';
-import { type ParsedRule, parseRules } from './parse.ts';
-import { fileProblem, type Problem, type SourceText } from './problem.ts';
+import { joinDocuments } from './join.ts';
+import { Lists } from './lists.ts';
+import { type ParsedFile, parseRules } from './parse.ts';
+import { fileProblem, type Problem } from './problem.ts';
 
 export interface LoadedRules {
   readonly rules: readonly Rule[];
@@ -52,41 +53,48 @@ export function* loadRulesInSteps(
 ): Generator<undefined, LoadedRules> {
   const finder = new Finder();
   for (const path of paths) finder.addRoot(path);
-  const problems: Problem[] = [...finder.problems];
-  const parsed: ParsedRule[] = [];
+  const inside = new Texts(texts);
+  const lists = new Lists(
+    {
+      names: folder => inside.names(folder) ?? finder.names(folder),
+      read: file => inside.read(file) ?? finder.readList(file),
+    },
+    [...finder.roots, ...inside.roots],
+  );
+  const problems: Problem[] = [];
+  const documents: ParsedFile[] = [];
   let rejected = 0;
   let files = 0;
-  const inside = new Map(texts.map(({ file, text }) => [file, text]));
-  const all = [...finder.files, ...inside.keys()];
+  const all = [...finder.files, ...inside.rules];
   for (const file of all) {
     yield;
-    const text = inside.get(file) ?? readRuleFile(file);
+    const text = inside.read(file) ?? readRuleFile(file);
     if (typeof text !== 'string') {
       problems.push(text);
       rejected++;
       continue;
     }
     files++;
-    const result = parseRules(file, text);
-    parsed.push(...result.rules);
+    const result = parseRules(file, text, lists.of(inside.besideOf(file) ?? besideOf(file)));
+    documents.push(result);
     rejected += result.rejected;
     problems.push(...result.problems);
   }
-  const unique = withoutDuplicates(parsed);
-  rejected += parsed.length - unique.rules.length;
-  problems.push(...unique.problems, ...unique.rules.flatMap(lintRule));
-  const sources = new Map<Rule | Correlation, SourceText>(unique.rules.map(({ rule, source }) => [rule, source]));
-  const lines = new Map<Rule | Correlation, number>(
-    unique.rules.map(({ rule, source, idRange }) => [rule, source.position(idRange[0]).line]),
-  );
+  problems.push(...finder.problems, ...lists.problems);
+  yield;
+  const joined = joinDocuments(documents);
+  problems.push(...joined.problems);
   return {
-    rules: unique.rules.map(({ rule }) => rule),
-    correlations: [],
+    rules: joined.rules,
+    correlations: joined.correlations,
     problems: sorted(problems, all),
     files,
-    rejected,
-    placeOf: (rule, offset) => sources.get(rule)!.position(offset),
-    lineOf: rule => lines.get(rule)!,
+    rejected: rejected + joined.rejected,
+    placeOf: (rule, offset) => joined.placeOf.get(rule)!.source.position(offset),
+    lineOf: rule => {
+      const { source, idRange } = joined.placeOf.get(rule)!;
+      return source.position(idRange[0]).line;
+    },
   };
 }
 
@@ -117,20 +125,97 @@ function readRuleFile(file: string): string | Problem {
   }
 }
 
+/** Itself where it has none; that is told when it is read. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** What goes before `lists/` for a file's own lists. */
+const besideOf = (file: string): string => join(dirname(file), '/');
+
+/** The files inside the program, named like `builtin:folder/file.yml`. */
+class Texts {
+  readonly rules: readonly string[];
+  readonly roots: readonly string[];
+  readonly #texts: ReadonlyMap<string, string>;
+
+  constructor(texts: readonly RuleText[]) {
+    this.#texts = new Map(texts.map(({ file, text }) => [file, text]));
+    const files = [...this.#texts.keys()];
+    this.rules = files.filter(file => !/[:/]lists\/[^/]*$/.test(file));
+    this.roots = [...new Set(files.flatMap(file => /^[^/:]*:/.exec(file)?.[0] ?? []))];
+  }
+
+  read(file: string): string | undefined {
+    return this.#texts.get(file);
+  }
+
+  besideOf(file: string): string | undefined {
+    return this.#texts.has(file) ? file.replace(/[^/:]*$/, '') : undefined;
+  }
+
+  names(folder: string): readonly string[] | undefined {
+    if (!this.roots.some(root => folder.startsWith(root))) return undefined;
+    const files = [...this.#texts.keys()].filter(file => file.startsWith(`${folder}/`));
+    return files.map(file => file.slice(folder.length + 1));
+  }
+}
+
 /** Finds rule files below the given paths: sorted, each once, never round a circle of symbolic links. */
 class Finder {
   readonly files: string[] = [];
   readonly problems: Problem[] = [];
+  /** What goes before `lists/`, by the folder's true name. */
+  readonly #roots = new Map<string, string>();
   readonly #seen = new Set<string>();
+
+  get roots(): readonly string[] {
+    return [...this.#roots.values()];
+  }
 
   addRoot(path: string): void {
     const stat = this.#stat(path, 'no such rule file or directory');
     if (stat === undefined) return;
     if (stat.isDirectory()) {
+      this.#addListsOf(join(path, '/'));
       this.#warnIfWritable(path, stat);
       this.#directory(path, 0);
-    } else if (stat.isFile()) this.#file(path, stat);
-    else this.problems.push(fileProblem('error', 'unreadable', path, 'neither a file nor a directory'));
+    } else if (stat.isFile()) {
+      this.#addListsOf(besideOf(path));
+      this.#file(path, stat);
+    } else this.problems.push(fileProblem('error', 'unreadable', path, 'neither a file nor a directory'));
+  }
+
+  #addListsOf(folder: string): void {
+    const real = realPath(folder);
+    if (!this.#roots.has(real)) this.#roots.set(real, folder);
+  }
+
+  /** Of a folder of lists; none where there is no such folder. */
+  names(folder: string): readonly string[] {
+    try {
+      const names = readdirSync(folder).sort();
+      this.#warnIfWritable(folder, statSync(folder));
+      return names;
+    } catch (error) {
+      const code = messageOf(error);
+      if (code !== 'ENOENT' && code !== 'ENOTDIR')
+        this.problems.push(fileProblem('error', 'unreadable', folder, `the directory can't be read: ${code}`));
+      return [];
+    }
+  }
+
+  readList(file: string): string | Problem {
+    const stat = this.#stat(file, 'a symbolic link to nothing');
+    if (stat?.isFile()) {
+      this.#warnIfWritable(file, stat);
+      return readRuleFile(file);
+    }
+    return fileProblem('error', 'unreadable', file, 'not a file');
   }
 
   #stat(path: string, missing: string): Stats | undefined {
@@ -147,12 +232,7 @@ class Finder {
 
   /** True the first time that the file or directory is met, by whatever name. */
   #isNew(path: string): boolean {
-    let real = path;
-    try {
-      real = realpathSync(path);
-    } catch {
-      // Told when it is read.
-    }
+    const real = realPath(path);
     if (this.#seen.has(real)) return false;
     this.#seen.add(real);
     return true;

@@ -4,7 +4,9 @@
 import type { CompareOperator, DatePart, FieldrefHow, Item, Test, Value } from './ast.ts';
 import { parseNetwork } from './cidr.ts';
 import { base64, base64offset, type Utf16Kind, utf16, windash } from './encode.ts';
+import { expand } from './expand.ts';
 import { ANY, type Glob, isWord, literalGlob, mapLiterals, type Part, parseGlob, withAny } from './glob.ts';
+import type { FindList } from './lists.ts';
 import { didYouMean, type Range, type Report } from './problem.ts';
 import { LinearRegex, RegexError } from './regex.ts';
 import type { Node } from './yaml.ts';
@@ -24,6 +26,11 @@ const MODIFIERS: ReadonlyMap<string, Kind> = new Map([
 ]);
 /** Other spellings in use, with the specification's. */
 const SYNONYMS: Readonly<Record<string, string>> = { ignorecase: 'i', multiline: 'm', dotall: 's' };
+
+/** Modifiers that leave a keyword as it is. */
+const PLAIN = new Set(['all', 'cased', 'neq', 'expand']);
+/** Of one value under `expand`. */
+const TESTS_MAX = 100_000;
 
 interface Chain {
   readonly names: readonly string[];
@@ -47,6 +54,7 @@ export function parseItem(
   values: readonly Node[],
   isList: boolean,
   report: Report,
+  lists: FindList,
 ): Item | undefined {
   const [field, ...names] = key.split('|');
   const chain = parseChain(names, keyRange, field!.length + 1, report);
@@ -54,12 +62,12 @@ export function parseItem(
   const parsed: Value[] = [];
   let failed = false;
   for (const node of values) {
-    const value = parseValue(node, chain, field!, isList, report);
-    if (value === undefined) failed = true;
-    else parsed.push({ ...value, range: node.range });
+    const meanings = parseMeanings(node, chain, field!, isList, report, lists);
+    if (meanings === undefined) failed = true;
+    else for (const meaning of meanings) parsed.push({ ...meaning, range: node.range });
   }
   if (failed) return undefined;
-  if (chain.has('all') && parsed.length === 1) {
+  if (chain.has('all') && values.length === 1) {
     report('warning', 'single-all', chain.ranges.get('all')!, '"all" says nothing about a single value');
   }
   return {
@@ -119,7 +127,10 @@ function parseChain(names: readonly string[], keyRange: Range, offset: number, r
     // A type modifier takes the value as it is; only a field reference can be compared by position.
     const unfit = canonical.filter(name => {
       const kind = MODIFIERS.get(name)!;
-      return (kind === 'position' && alone !== 'fieldref') || kind === 'encoding';
+      return (
+        (kind === 'position' && alone !== 'fieldref') ||
+        (kind === 'encoding' && !(name === 'expand' && alone === 'cidr'))
+      );
     });
     for (const name of unfit) fail('bad-modifiers', ranges.get(name)!, `"${name}" can't be combined with "${alone}"`);
     if (datePart !== undefined && type !== undefined && !/^[gl]te?$/.test(type)) {
@@ -133,11 +144,48 @@ function parseChain(names: readonly string[], keyRange: Range, offset: number, r
 /** A value but for its place. */
 type Meaning = Omit<Value, 'range'>;
 
-function parseValue(node: Node, chain: Chain, field: string, isList: boolean, report: Report): Meaning | undefined {
-  const fail = (code: string, message: string, help?: string): undefined => {
+/** What a value stands for: itself, or with `expand` what lists say. */
+function parseMeanings(
+  node: Node,
+  chain: Chain,
+  field: string,
+  isList: boolean,
+  report: Report,
+  lists: FindList,
+): readonly Meaning[] | undefined {
+  if (!chain.has('expand') || node.kind !== 'scalar' || node.type === 'null') {
+    const meaning = parseValue(node, chain, field, isList, report);
+    return meaning && [meaning];
+  }
+  const fail = failAt(node, report);
+  const expanded = expand(node.text, lists);
+  if ('code' in expanded) return fail(expanded.code, expanded.message, expanded.help);
+  const meanings: Meaning[] = [];
+  let tests = 0;
+  for (const { text, glob } of expanded) {
+    const meaning =
+      chain.type === 'cidr'
+        ? parseValue({ ...node, text }, chain, field, isList, report)
+        : parseTextValue(text, glob, chain, field, fail);
+    if (meaning === undefined) return undefined;
+    meanings.push(meaning);
+    tests += meaning.tests.length;
+    if (tests > TESTS_MAX) return fail('bad-value', `the lists give more than ${TESTS_MAX} patterns`);
+  }
+  // A list's values are alternatives, under "all" too.
+  if (!chain.has('all')) return meanings;
+  return [{ text: node.text, tests: meanings.flatMap(meaning => meaning.tests) }];
+}
+
+const failAt =
+  (node: Node, report: Report): Fail =>
+  (code, message, help) => {
     report('error', code, node.range, message, help);
     return undefined;
   };
+
+function parseValue(node: Node, chain: Chain, field: string, isList: boolean, report: Report): Meaning | undefined {
+  const fail = failAt(node, report);
   if (node.kind !== 'scalar') return fail('bad-value', 'expected a value, found a nested structure');
   const one = (test: Test, text = node.text): Meaning => ({ text, tests: [test] });
   if (node.type === 'null') {
@@ -177,34 +225,26 @@ function parseValue(node: Node, chain: Chain, field: string, isList: boolean, re
     const part = chain.datePart as DatePart | undefined;
     return one({ op: 'compare', operator, number: Number(node.text), ...(part === undefined ? {} : { part }) });
   }
-  return parseTextValue(node.text, chain, field, fail);
+  return parseTextValue(node.text, parseGlob(node.text), chain, field, fail);
 }
 
 type Fail = (code: string, message: string, help?: string) => undefined;
 
-function parseTextValue(text: string, chain: Chain, field: string, fail: Fail): Meaning | undefined {
-  const plain = text.replace(/\\(?=[*?\\])/g, '');
-  let forms: Text[] = [{ glob: parseGlob(text), isBytes: false }];
+function parseTextValue(text: string, written: Glob, chain: Chain, field: string, fail: Fail): Meaning | undefined {
+  let forms: Text[] = [{ glob: written, isBytes: false }];
   for (const name of chain.names) {
     const next = forms.map(form => transform(name, form));
     const wrong = next.find(result => typeof result === 'string');
     if (typeof wrong === 'string') return fail('bad-value', wrong);
     forms = (next as Text[][]).flat();
   }
-  if (chain.has('expand') && /(?<!\\)%[^%\s]+%/.test(text)) {
-    const message = 'placeholders (expand) are not supported yet';
-    return fail('unsupported-expand', message, 'write the values as a list');
-  }
   const cased = chain.has('cased');
   const isKeyword = field === '';
   const tests = forms.map(({ glob }): Test => {
     if (!isKeyword) return { op: 'glob', glob, cased };
-    if (
-      chain.names.every(name => name === 'all' || name === 'cased' || name === 'neq') &&
-      isWord(plain) &&
-      glob.length === 1
-    ) {
-      return { op: 'word', text: plain, cased };
+    const [only] = glob;
+    if (chain.names.every(name => PLAIN.has(name)) && glob.length === 1 && typeof only === 'string' && isWord(only)) {
+      return { op: 'word', text: only, cased };
     }
     return { op: 'glob', glob: withAny(glob, !chain.has('startswith'), !chain.has('endswith')), cased };
   });

@@ -1,19 +1,13 @@
 // The optional block `puppy:` of a rule, parsed strictly: an unknown key is an error, for nobody else reads it. Pure.
 
 import type { FieldBag, PuppyBlock, RuleTest, TimedEvent } from './ast.ts';
-import { parseLogsource } from './parse.ts';
+import { parseLogsource } from './parse-logsource.ts';
 import { didYouMean, type Report } from './problem.ts';
+import { parseTimespan } from './timespan.ts';
 import { type MapNode, type Node, type Pair, pairOf, plainValue } from './yaml.ts';
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const RESPONSES = ['kill'];
 const TESTS_MAX = 1000;
-
-/** `10m` in milliseconds; undefined when it isn't a whole number with one of s, m, h, d. */
-function parseTimespan(text: string): number | undefined {
-  const match = /^(\d{1,9})([smhd])$/.exec(text);
-  return match === null ? undefined : Number(match[1]) * UNITS[match[2]!]!;
-}
 
 /** Every mistake is reported; what is wrong is left out. */
 export function parsePuppy(pair: Pair, report: Report): PuppyBlock {
