@@ -155,5 +155,5 @@ export function isDamage(error: unknown): boolean {
 
 export function reasonOf(error: unknown): string {
   if (codeOf(error) === 'SQLITE_BUSY') return 'another agent uses it';
-  return error instanceof Error ? error.message : String(error);
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
 }

@@ -1,0 +1,59 @@
+// What `new_terms` rules knew, in a recording: beside the host's answers, so that its replay gives the same verdicts. Pure.
+
+import type { TermRule, TermStore, TermVerdict } from '../core/terms.ts';
+
+/** The name of a question among those to the host. */
+const QUESTION = 'term';
+
+const askedOf = ({ key }: TermRule, terms: readonly string[]): string =>
+  Bun.CryptoHasher.hash('sha256', JSON.stringify([key, terms]), 'base64').slice(0, 22);
+
+/** Answers as `store` does, and gives every answer to `sink` as one line of JSON (without the newline). */
+export function recordTerms(store: TermStore, sink: (line: string) => void): TermStore {
+  return {
+    see(rule, terms, timeMs) {
+      const verdict = store.see(rule, terms, timeMs);
+      sink(JSON.stringify({ f: QUESTION, a: askedOf(rule, terms), v: verdict }));
+      return verdict;
+    },
+    tick: nowMs => store.tick(nowMs),
+    close: () => store.close(),
+    counters: () => store.counters(),
+  };
+}
+
+/** Answers from a recording; what the live run wasn't asked (the rules are others) `otherwise` answers. */
+export function replayTerms(lines: Iterable<string>, otherwise: TermStore): TermStore {
+  const answers = new Map<string, { readonly verdicts: TermVerdict[]; next: number }>();
+  for (const line of lines) {
+    const answer = parse(line);
+    if (answer === undefined) continue;
+    const queue = answers.get(answer.asked);
+    if (queue === undefined) answers.set(answer.asked, { verdicts: [answer.verdict], next: 0 });
+    else queue.verdicts.push(answer.verdict);
+  }
+  return {
+    see(rule, terms, timeMs) {
+      const queue = answers.get(askedOf(rule, terms));
+      const recorded = queue?.verdicts[queue.next];
+      if (queue === undefined || recorded === undefined) return otherwise.see(rule, terms, timeMs);
+      queue.next++;
+      return recorded;
+    },
+    tick: nowMs => otherwise.tick(nowMs),
+    close: () => otherwise.close(),
+    counters: () => otherwise.counters(),
+  };
+}
+
+function parse(line: string): { readonly asked: string; readonly verdict: TermVerdict } | undefined {
+  // Most lines are of other questions, and long.
+  if (!line.startsWith(`{"f":"${QUESTION}"`)) return undefined;
+  try {
+    const { a, v } = JSON.parse(line) as { a?: unknown; v?: unknown };
+    const isVerdict = v === 'learning' || v === 'new' || v === 'known';
+    return typeof a === 'string' && isVerdict ? { asked: a, verdict: v } : undefined;
+  } catch {
+    return undefined; // a crash may have cut it
+  }
+}
