@@ -55,6 +55,14 @@ export const checkCommand: Command = {
 
 Reads rule files and folders, tells every mistake with file, line and column, and runs the tests that rules carry.
 Exit codes: 0 all well; 1 a test failed, or with --strict something was warned about; 2 a rule is wrong.
+
+With --format json one object is written, for editors and scripts:
+  summary   how many files, rules, rejected, canFire, cannotFire, tests, testsFailed, errors, warnings
+  problems  a list, by file and place: {file, line, column, end_column, severity, code, message, help}
+            line and column count from 1, end_column is the one behind, all on that line; columns count UTF-16 units, as editors do.
+            A problem of a whole file has no place. severity is "error" or "warning"; code is short and stays the same over
+            versions; help is what to write instead, where that is known. A failed test has the code "test-failed".
+  rules     each detection rule, with whether it can fire: {id, title, level, file, stream, canFire, reason, needs}
 `,
   run,
 };

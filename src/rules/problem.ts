@@ -14,10 +14,16 @@ export interface Problem {
   readonly message: string;
   /** What to write instead, where that can be guessed. */
   readonly help?: string;
-  /** The source line. */
-  readonly excerpt?: string;
+  readonly excerpt?: Excerpt;
   /** How much of the line is meant, from `column`. */
   readonly length: number;
+}
+
+/** The source line, or the part of a long one that is meant. */
+interface Excerpt {
+  readonly text: string;
+  /** Offset of the problem's column in `text`. */
+  readonly caret: number;
 }
 
 /** A range of character offsets in a source text. */
@@ -26,6 +32,7 @@ export type Range = readonly [start: number, end: number];
 export type Report = (severity: Severity, code: string, range: Range, message: string, help?: string) => void;
 
 const EXCERPT_MAX_CHARS = 160;
+const EXCERPT_BEFORE_CHARS = 60;
 
 /** A rule file's text, with positions. */
 export class SourceText {
@@ -51,13 +58,21 @@ export class SourceText {
     return { line: low + 1, column: offset - this.#lineStarts[low]! + 1 };
   }
 
+  /** Without what ends it. */
+  #lineEnd(line: number): number {
+    const next = this.#lineStarts[line];
+    if (next === undefined) return this.text.length;
+    return this.text[next - 2] === '\r' ? next - 2 : next - 1;
+  }
+
   problem(severity: Severity, code: string, range: Range, message: string, help?: string): Problem {
     const { line, column } = this.position(Math.min(range[0], this.text.length));
     const start = this.#lineStarts[line - 1]!;
-    const newline = this.text.indexOf('\n', start);
-    const end = newline < 0 ? this.text.length : newline;
-    const excerpt = this.text.slice(start, end).replace(/\r$/, '');
-    const length = Math.max(1, Math.min(range[1], start + excerpt.length) - range[0]);
+    const end = this.#lineEnd(line);
+    const at = start + column - 1;
+    const from = Math.max(start, Math.min(at - EXCERPT_BEFORE_CHARS, end - EXCERPT_MAX_CHARS));
+    const excerpt = { text: this.text.slice(from, Math.min(end, from + EXCERPT_MAX_CHARS)), caret: at - from };
+    const length = Math.max(1, Math.min(range[1], end) - at);
     const problem = { severity, code, file: this.file, line, column, message, excerpt, length };
     return help === undefined ? problem : { ...problem, help };
   }
@@ -74,12 +89,10 @@ export function formatProblem(problem: Problem): string {
   const place = problem.line > 0 ? `${problem.file}:${problem.line}:${problem.column}` : problem.file;
   const lines = [visible(`${place}: ${problem.severity}: ${problem.code}: ${problem.message}`)];
   if (problem.excerpt !== undefined) {
-    const from = Math.max(0, Math.min(problem.column - 1 - 60, problem.excerpt.length - EXCERPT_MAX_CHARS));
-    const shown = problem.excerpt.slice(from, from + EXCERPT_MAX_CHARS);
+    const { text, caret } = problem.excerpt;
     const gutter = String(problem.line);
-    const caretAt = problem.column - 1 - from;
-    const carets = '^'.repeat(Math.max(1, Math.min(problem.length, shown.length - caretAt)));
-    lines.push(`  ${gutter} | ${visible(shown)}`, `  ${' '.repeat(gutter.length)} | ${' '.repeat(caretAt)}${carets}`);
+    const carets = '^'.repeat(Math.max(1, Math.min(problem.length, text.length - caret)));
+    lines.push(`  ${gutter} | ${visible(text)}`, `  ${' '.repeat(gutter.length)} | ${' '.repeat(caret)}${carets}`);
   }
   if (problem.help !== undefined) lines.push(`  help: ${visible(problem.help)}`);
   return lines.join('\n');
@@ -87,7 +100,9 @@ export function formatProblem(problem: Problem): string {
 
 /** Control characters as one visible character each, so that columns stay and a terminal isn't steered. */
 function visible(text: string): string {
-  return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, c => (c === '\t' ? ' ' : '\ufffd'));
+  return text.replace(/[\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, c =>
+    c === '\t' ? ' ' : '\ufffd',
+  );
 }
 
 /** `did you mean "x"?` for the nearest of `candidates`, or undefined when none is near. */
@@ -97,7 +112,7 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
 }
 
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
-  if (word.length > 64) return undefined;
+  if (word === '' || word.length > 64) return undefined;
   const lower = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;

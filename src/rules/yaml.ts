@@ -12,6 +12,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Range, Report } from './problem.ts';
+import { yamlProblems } from './yaml-problems.ts';
 
 /** A document's node with its place. Scalars keep what was written: `0700` is the text 0700. */
 export type Node =
@@ -39,6 +40,13 @@ export function readDocuments(
   text: string,
   report: Report,
 ): { readonly nodes: readonly Node[]; readonly failed: number } {
+  const control = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text);
+  if (control !== null) {
+    const code = `U+${control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+    const help = 'if it is meant, write it as an escape in double quotes, such as "\\x1b"';
+    report('error', 'yaml', [control.index, control.index + 1], `the control character ${code}`, help);
+    return { nodes: [], failed: 1 };
+  }
   let documents: Document.Parsed<ParsedNode>[];
   try {
     const parsed = parseAllDocuments(text, {
@@ -55,16 +63,16 @@ export function readDocuments(
   const nodes: Node[] = [];
   let failed = 0;
   for (const document of documents) {
-    for (const error of document.errors) {
-      // The composer's own bound is the stack's.
-      const isDepth = error.message.startsWith('Maximum call stack');
-      report('error', 'yaml', error.pos, isDepth ? 'the YAML is nested too deeply' : error.message);
+    const wrong = [...document.errors, ...document.warnings.filter(({ code }) => code !== 'BAD_DIRECTIVE')];
+    for (const { range, message, help } of yamlProblems(text, wrong, document.contents)) {
+      report('error', 'yaml', range, message, help);
     }
-    if (document.errors.length > 0) failed++;
-    if (document.errors.length > 0 || document.contents === null) continue;
-    const walk = new Walk(report);
+    if (wrong.length > 0) failed++;
+    if (wrong.length > 0 || document.contents === null) continue;
+    const walk = new Walk(text, report);
     try {
       const node = walk.node(document.contents, 0);
+      walk.finish();
       if (walk.failed) failed++;
       else nodes.push(node);
     } catch (error) {
@@ -83,11 +91,14 @@ function rangeOf(node: ParsedNode | null): Range {
 
 class Walk {
   readonly #anchors = new Map<string, ParsedNode>();
+  readonly #unused = new Map<string, Range>();
+  readonly #text: string;
   readonly #report: Report;
   #count = 0;
   failed = false;
 
-  constructor(report: Report) {
+  constructor(text: string, report: Report) {
+    this.#text = text;
     this.#report = report;
   }
 
@@ -97,7 +108,10 @@ class Walk {
     if (++this.#count > NODES_MAX) throw new TooLarge('the document is too large once its aliases are followed');
     const range = rangeOf(node);
     if (isAlias(node)) return this.#alias(node, range, depth);
-    if (node?.anchor !== undefined) this.#anchors.set(node.anchor, node);
+    if (node?.anchor !== undefined) {
+      if (!this.#anchors.has(node.anchor)) this.#unused.set(node.anchor, range);
+      this.#anchors.set(node.anchor, node);
+    }
     if (isMap(node)) return { kind: 'map', range, pairs: this.#pairs(node as YAMLMap.Parsed, depth) };
     if (isSeq(node))
       return { kind: 'list', range, items: node.items.map(item => this.node(item as ParsedNode, depth + 1)) };
@@ -111,8 +125,33 @@ class Walk {
 
   #alias(node: Alias, range: Range, depth: number): Node {
     const target = this.#anchors.get(node.source);
-    if (target === undefined) return { kind: 'scalar', range, text: '', type: 'null' };
+    if (target === undefined) {
+      const help = `if the value begins with "*", put it in single quotes: '*${node.source}'`;
+      this.#error(range, `no anchor is named "${node.source}"`, help);
+      return { kind: 'scalar', range, text: '', type: 'null' };
+    }
+    this.#unused.delete(node.source);
     return { ...this.node(target, depth + 1), range };
+  }
+
+  /** What shows only when all was seen. */
+  finish(): void {
+    for (const [name, [start]] of this.#unused) {
+      const at = Math.max(0, this.#text.lastIndexOf(`&${name}`, start));
+      const help = `if the value begins with "&", put it in single quotes: '&${name}…'`;
+      this.#report(
+        'warning',
+        'unused-anchor',
+        [at, at + name.length + 1],
+        `nothing refers to the anchor "${name}"`,
+        help,
+      );
+    }
+  }
+
+  #error(range: Range, message: string, help?: string): void {
+    this.failed = true;
+    this.#report('error', 'yaml', range, message, help);
   }
 
   #pairs(map: YAMLMap.Parsed, depth: number): Pair[] {
@@ -122,11 +161,12 @@ class Walk {
       const value = this.node(pair.value, depth + 1);
       const place: Range = value.range[1] > 0 ? value.range : keyNode.range;
       const key = keyNode.kind === 'scalar' ? keyNode.text : '?';
+      if (keyNode.kind !== 'scalar') this.#error(keyNode.range, 'a key must be plain text');
+      else if (keyNode.type === 'null') this.#error(keyNode.range, 'the key before this ":" is missing');
+      else if (key === '<<') this.#error(keyNode.range, 'YAML merge keys are not supported', 'write the keys in full');
       // The library's own check compares each key with each other.
-      if (keys.has(key)) {
-        this.failed = true;
-        this.#report('error', 'yaml', keyNode.range, `the key "${key}" is there twice`);
-      }
+      else if (keys.has(key))
+        this.#error(keyNode.range, `the key "${key}" is there twice`, 'put the values in one list');
       keys.add(key);
       return { key, keyRange: keyNode.range, value: { ...value, range: place } };
     });

@@ -21,7 +21,7 @@ export function* contradictions(logic: Logic, isRecord: boolean): Generator<Find
 /** What an event must be, and must not be, for a part of the rule to count. */
 interface Must {
   readonly questions: readonly Question[];
-  readonly denied: readonly { readonly logic: Logic; readonly range: Range | undefined }[];
+  readonly denied: readonly Logic[];
 }
 
 class Prover {
@@ -42,7 +42,7 @@ class Prover {
       if (part.kind === 'named') gather(part.of);
       else if (part.kind === 'question') questions.push(part.question);
       else if (part.kind === 'and') part.of.forEach(gather);
-      else if (part.kind === 'not') denied.push({ logic: part.of, range: placeOf(part.of) });
+      else if (part.kind === 'not') denied.push(part.of);
       else branches.push(part.of);
     };
     gather(logic);
@@ -78,11 +78,19 @@ class Prover {
   /** What is denied always holds where all questions hold. */
   #taken(questions: readonly Question[], denied: Must['denied']): Finding | undefined {
     if (questions.length === 0) return undefined;
-    const taken = denied.find(({ logic }) => this.#follows(logic, questions));
+    const taken = denied.find(logic => this.#follows(logic, questions));
     if (taken === undefined) return undefined;
-    const what = taken.logic.kind === 'named' ? `"${taken.logic.selection.name}"` : 'what is excluded here';
+    const culprit = this.#culprit(taken, questions);
+    const what = culprit.kind === 'named' ? `"${culprit.selection.name}"` : 'what is excluded here';
     const message = `nothing can match: ${what} always holds where the rest does`;
-    return { code: 'cannot-match', range: taken.range ?? questions[0]!.item.range, message };
+    return { code: 'cannot-match', range: placeOf(culprit) ?? questions[0]!.item.range, message };
+  }
+
+  /** The selection within what is denied that is to blame. */
+  #culprit(logic: Logic, from: readonly Question[]): Logic {
+    if (logic.kind !== 'or' && !(logic.kind === 'and' && logic.of.length === 1)) return logic;
+    const part = logic.of.find(one => this.#follows(one, from));
+    return part === undefined ? logic : this.#culprit(part, from);
   }
 
   #follows(logic: Logic, from: readonly Question[]): boolean {
@@ -116,6 +124,8 @@ function placeOf(logic: Logic): Range | undefined {
 
 function shown({ item, tests }: Question): string {
   const value = item.values.find(({ tests: [first] }) => first === tests[0]);
+  const text = tests[0]?.op === 'null' ? 'null' : quoted(value?.text ?? '');
+  const how = item.modifier === undefined ? '' : `${item.modifier} `;
   const more = tests.length > 1 && !item.all ? ' (or another of its list)' : '';
-  return `${quoted(value?.text ?? '')}${more}`;
+  return `${how}${text}${more}`;
 }

@@ -42,7 +42,7 @@ function* globFindings({ field, modifier = '' }: Item, value: Value, glob: Glob)
   }
   const [first] = glob;
   const isPath = FIELDS.exec.get(canonicalName(field))?.isPath === true;
-  if (isPath && typeof first === 'string' && /^\w[\w.-]*$/.test(first)) {
+  if (isPath && typeof first === 'string' && /^\w[\w./-]*$/.test(first)) {
     const help = position === undefined ? { help: `write ${field}|endswith: /${value.text}` } : {};
     const message = `${field} is a whole path: it never begins with ${quoted(first)}`;
     yield { code: 'relative-path', range, message, ...help };
