@@ -129,9 +129,10 @@ function crossRuntime(): string | undefined {
   return executable;
 }
 
-/** The pack inside the program: rules.d as one file. */
+/** The pack inside the program: rules.d, its lists included, as one file. */
 function buildRules(): void {
-  const files = [...new Bun.Glob('**/*.{yml,yaml}').scanSync({ cwd: join(root, 'rules.d') })].sort();
+  const globs = ['**/*.{yml,yaml}', '**/lists/*.txt'].map(glob => new Bun.Glob(glob));
+  const files = globs.flatMap(glob => [...glob.scanSync({ cwd: join(root, 'rules.d') })]).sort();
   const texts = files.map(file => ({
     file: `builtin:${file}`,
     text: readFileSync(join(root, 'rules.d', file), 'utf8'),
