@@ -30,6 +30,13 @@ export interface Config {
     readonly argvMaxBytes: number;
   };
   readonly proc: { readonly cacheEntries: number };
+  readonly logs: {
+    /** `auto`: where a loaded rule needs them. */
+    readonly enabled: 'auto' | boolean;
+    readonly journal: boolean;
+    readonly files: readonly string[];
+    readonly maxLineBytes: number;
+  };
   readonly heartbeatMs: number;
   readonly limits: { readonly memoryBytes: number; readonly queueEvents: number };
   readonly stateDir: string;
@@ -76,6 +83,12 @@ export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
       argvMaxBytes: amount(tree, 'audit', 'argv_max_bytes'),
     },
     proc: { cacheEntries: read(tree, 'proc', 'cache_entries') },
+    logs: {
+      enabled: read(tree, 'logs', 'enabled'),
+      journal: read(tree, 'logs', 'journal'),
+      files: read(tree, 'logs', 'files'),
+      maxLineBytes: amount(tree, 'logs', 'max_line'),
+    },
     heartbeatMs: amount(tree, 'heartbeat'),
     limits: { memoryBytes: amount(tree, 'limits', 'memory'), queueEvents: read(tree, 'limits', 'queue_events') },
     stateDir: read(tree, 'state_dir'),

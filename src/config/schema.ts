@@ -8,7 +8,7 @@ export interface SchemaNode {
   readonly type?: string | readonly string[];
   readonly description?: string;
   readonly default?: unknown;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | boolean)[];
   readonly format?: 'size' | 'duration';
   readonly pattern?: string;
   readonly minimum?: number;
@@ -187,6 +187,34 @@ export const CONFIG_SCHEMA: SchemaNode = {
         },
       },
     },
+    logs: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'The journal and log files',
+      properties: {
+        enabled: {
+          type: ['boolean', 'string'],
+          enum: ['auto', true, false],
+          description: 'auto: read where a loaded rule needs them',
+          default: 'auto',
+        },
+        journal: {
+          type: 'boolean',
+          description: "Read systemd's journal where there is one, in place of the system's log files",
+          default: true,
+        },
+        files: {
+          type: 'array',
+          items: { type: 'string', minLength: 1 },
+          maxItems: 64,
+          uniqueItems: true,
+          description: 'More log files to read: /var/log/app/auth.log',
+          default: [],
+          'x-separator': ':',
+        },
+        max_line: size('How much of one line is kept', '16KiB', 1_024, 64 * 1024),
+      },
+    },
     heartbeat: {
       type: 'string',
       format: 'duration',
@@ -248,7 +276,6 @@ export const CONFIG_SCHEMA: SchemaNode = {
     fsnotify: later('Watching files'),
     containers: later('Containers'),
     inventory: later('Inventory'),
-    logs: later('Log files and the journal'),
     tuning: later('Tuning of rules'),
     sync: later('MongoDB and Elasticsearch'),
     respond: later('Responses'),

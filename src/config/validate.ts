@@ -98,7 +98,7 @@ function mistakeOf(error: ErrorObject): Mistake | undefined {
       return wrong('wrong-type', `${name || 'the configuration'} must be ${expected}, not ${value}`);
     }
     case 'enum': {
-      const allowed = error.params.allowedValues as string[];
+      const allowed = (error.params.allowedValues as (string | boolean)[]).map(String);
       const nearest = typeof error.data === 'string' ? nearestWord(error.data, allowed) : undefined;
       return wrong(
         'bad-value',

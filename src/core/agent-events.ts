@@ -47,6 +47,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ring: 'dropped because the agent was too slow to take them',
   assembler: 'dropped because one event had more than its bounds',
   malformed: 'came without a stamp',
+  log_behind: 'skipped because they were written faster than they are read',
+  journal: 'gone from the journal before they were read',
+  unreadable: 'of the journal could not be read',
   output: 'dropped because an output was too slow or failing',
 };
 

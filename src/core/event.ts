@@ -202,7 +202,7 @@ export interface LossEvent extends EventBase {
   readonly message: string;
   readonly loss: {
     readonly source: Module | 'output';
-    /** `socket`, `incomplete`, `kernel_backlog`, `ring`, `assembler`, `output`. */
+    /** `socket`, `incomplete`, `kernel_backlog`, `ring`, `assembler`, `output`, `log_behind`, `journal`, `unreadable`. */
     readonly reason: string;
     readonly count: number;
     readonly unit: 'events' | 'records' | 'lines';

@@ -22,8 +22,6 @@ export interface JournalEntry {
 export const JOURNAL_FIELDS =
   'MESSAGE,SYSLOG_IDENTIFIER,SYSLOG_PID,SYSLOG_FACILITY,PRIORITY,_PID,_UID,_COMM,_EXE,_HOSTNAME,_TRANSPORT';
 
-const MESSAGE_MAX = 16_384;
-
 /** Undefined where the line is no entry. */
 export function parseEntry(line: string): JournalEntry | undefined {
   let tree: unknown;
@@ -69,12 +67,11 @@ export function parseEntry(line: string): JournalEntry | undefined {
 }
 
 /** The message: a text, or where it isn't printable a list of bytes. */
-export function textOfMessage({ message }: JournalEntry): { message: string; truncated: boolean } {
+export function textOfMessage({ message }: JournalEntry, maxBytes: number): { message: string; truncated: boolean } {
   const value: unknown = Array.isArray(message) && typeof message[0] !== 'number' ? message[0] : message;
-  const bytes = Array.isArray(value)
-    ? Buffer.from(value as number[])
-    : Buffer.from(typeof value === 'string' ? value : '');
-  return { message: safeText(bytes, 0, Math.min(bytes.length, MESSAGE_MAX)), truncated: bytes.length > MESSAGE_MAX };
+  const text = typeof value === 'string' ? value : '';
+  const bytes = Array.isArray(value) ? Buffer.from(value as number[]) : Buffer.from(text);
+  return { message: safeText(bytes, 0, Math.min(bytes.length, maxBytes)), truncated: bytes.length > maxBytes };
 }
 
 /** The journal's own number of an entry and what it counts in, from its cursor. */

@@ -37,9 +37,12 @@ export type Observed = readonly LogObservation[] | Skipped;
 
 export class LogObserver {
   private readonly stamper = new Stamper();
+  private readonly maxBytes: number;
   private readonly ownPid: number | undefined;
 
-  constructor(ownPid?: number) {
+  /** `maxBytes`: of an entry's message. `ownPid`: whose entries are left out. */
+  constructor(maxBytes: number, ownPid?: number) {
+    this.maxBytes = maxBytes;
     this.ownPid = ownPid;
   }
 
@@ -79,7 +82,7 @@ export class LogObserver {
     const authentic = entry.transport === 'kernel' || isAuthentic(program, uid, executable);
     const isOwn = program === OWN_PROGRAM && authentic;
     if (isOwn || (writer !== undefined && writer.pid === this.ownPid)) return 'own';
-    const { message, truncated } = textOfMessage(entry);
+    const { message, truncated } = textOfMessage(entry, this.maxBytes);
     if (entry.transport === 'kernel' && KERNEL_AUDIT.test(message)) return 'audit';
     const warnings: string[] = [];
     if (truncated) warnings.push('message_truncated');
@@ -103,7 +106,7 @@ type Base = Pick<LogObservation, 'timeMs' | 'createdMs' | 'stamp' | 'warnings'>;
 
 /** The events of a line that stands alone, as a rule's test gives it; where it names no program it is of `service`. */
 export function lineEvents(text: string, nowMs: number, service: string | undefined): readonly LogObservation[] {
-  const observed = new LogObserver().line(text, { nowMs });
+  const observed = new LogObserver(text.length).line(text, { nowMs });
   if (typeof observed === 'string') return [];
   return observed.map(one => {
     const { program, services } = one.log;

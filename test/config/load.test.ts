@@ -51,6 +51,7 @@ describe('defaults', () => {
         receiveBufferBytes: 64 * 2 ** 20,
         argvMaxBytes: 256 * 2 ** 10,
       },
+      logs: { enabled: 'auto', journal: true, files: [], maxLineBytes: 16_384 },
       proc: { cacheEntries: 65_536 },
       heartbeatMs: 60_000,
       limits: { memoryBytes: 256 * 2 ** 20, queueEvents: 65_536 },
