@@ -27,8 +27,8 @@ export interface Joined {
   readonly placeOf: ReadonlyMap<Rule | Correlation, Pick<Identified, 'source' | 'idRange'>>;
 }
 
-/** The files' documents, in order of loading. */
-export function joinDocuments(files: readonly Documents[]): Joined {
+/** The files' documents, in order of loading; a step for each rule, as the lints take their time. */
+export function* joinDocuments(files: readonly Documents[]): Generator<undefined, Joined> {
   const unique = withoutDuplicates(files.flatMap(identified));
   const kept = new Set<unknown>(unique.kept.map(({ parsed }) => parsed));
   const isKept = (parsed: unknown): boolean => kept.has(parsed);
@@ -42,12 +42,17 @@ export function joinDocuments(files: readonly Documents[]): Joined {
   const filtered = applyFilters(filters, rules, references);
   const final = new Map<Referred, Rule>(rules.map((parsed, i) => [parsed, filtered.rules[i]!]));
   const resolved = resolveCorrelations(drafts, references, parsed => final.get(parsed));
+  const linted: Problem[] = [];
+  for (const parsed of rules) {
+    yield;
+    linted.push(...lints(lintRule(parsed), parsed.rule.silent));
+  }
   return {
     rules: filtered.rules,
     correlations: [...resolved.correlations.values()],
     problems: [
       ...unique.problems,
-      ...rules.flatMap(parsed => lints(lintRule(parsed), parsed.rule.silent)),
+      ...linted,
       ...drafts.flatMap(({ source, map, rule }) => lints(lintDocument(source, map), rule.silent)),
       ...filters.flatMap(({ source, map }) => lints(lintDocument(source, map), true)),
       ...filtered.problems,

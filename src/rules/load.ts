@@ -46,7 +46,7 @@ export function loadRules(paths: readonly string[], texts: readonly RuleText[] =
   }
 }
 
-/** As {@link loadRules}, a step for each file: who has something else to do meanwhile does it between two steps. */
+/** As {@link loadRules}, a step for each file or rule: who has something else to do meanwhile does it between two steps. */
 export function* loadRulesInSteps(
   paths: readonly string[],
   texts: readonly RuleText[] = [],
@@ -81,8 +81,7 @@ export function* loadRulesInSteps(
     problems.push(...result.problems);
   }
   problems.push(...finder.problems, ...lists.problems);
-  yield;
-  const joined = joinDocuments(documents);
+  const joined = yield* joinDocuments(documents);
   problems.push(...joined.problems);
   return {
     rules: joined.rules,
