@@ -8,18 +8,28 @@ export interface Deadline<T> {
   readonly of: T;
 }
 
+interface Waiting<T> extends Deadline<T> {
+  /** Of two that end at once, the one that was there first is first. */
+  readonly order: number;
+}
+
+const before = (a: Waiting<unknown>, b: Waiting<unknown>): boolean =>
+  a.timeMs !== b.timeMs ? a.timeMs < b.timeMs : a.order < b.order;
+
 export class Deadlines<T> {
-  #heap: Deadline<T>[] = [];
+  #heap: Waiting<T>[] = [];
+  #added = 0;
   #gone = 0;
 
   add(deadline: Deadline<T>): void {
+    const added = { ...deadline, order: this.#added++ };
     let at = this.#heap.length;
-    this.#heap.push(deadline);
-    for (let up = (at - 1) >>> 1; at > 0 && this.#heap[up]!.timeMs > deadline.timeMs; up = (at - 1) >>> 1) {
+    this.#heap.push(added);
+    for (let up = (at - 1) >>> 1; at > 0 && before(added, this.#heap[up]!); up = (at - 1) >>> 1) {
       this.#heap[at] = this.#heap[up]!;
       at = up;
     }
-    this.#heap[at] = deadline;
+    this.#heap[at] = added;
   }
 
   /** The next one before `timeMs`, taken out. The caller drops its group, and calls {@link forget} for that one too. */
@@ -37,7 +47,7 @@ export class Deadlines<T> {
     if (++this.#gone * 2 <= this.#heap.length) return;
     this.#gone = 0;
     // A sorted list is a heap.
-    this.#heap = this.#heap.filter(deadline => !deadline.group.gone).sort((a, b) => a.timeMs - b.timeMs);
+    this.#heap = this.#heap.filter(deadline => !deadline.group.gone).sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
   #takeFirst(): void {
@@ -45,8 +55,8 @@ export class Deadlines<T> {
     if (moved === undefined || this.#heap.length === 0) return;
     let at = 0;
     for (let down = 1; down < this.#heap.length; down = 2 * at + 1) {
-      if (down + 1 < this.#heap.length && this.#heap[down + 1]!.timeMs < this.#heap[down]!.timeMs) down++;
-      if (this.#heap[down]!.timeMs >= moved.timeMs) break;
+      if (down + 1 < this.#heap.length && before(this.#heap[down + 1]!, this.#heap[down]!)) down++;
+      if (before(moved, this.#heap[down]!)) break;
       this.#heap[at] = this.#heap[down]!;
       at = down;
     }

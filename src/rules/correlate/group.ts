@@ -41,6 +41,8 @@ export class Group {
   readonly timeline: Timeline;
   readonly #seen = new TimeQueue<Seen>();
   readonly #extra: Extra | undefined;
+  /** What arrived last. */
+  #latest: Seen | undefined;
   newestMs = -Infinity;
   /** When the condition became true, while it is. */
   firedMs: number | undefined;
@@ -61,24 +63,20 @@ export class Group {
 
   /** True if something had to be left out for want of room. */
   add(timeMs: number, heard: Heard, measured: Measured, event: EventRef, plan: Plan): boolean {
-    // An event that several rules matched is one event; only which rules they were is of use.
-    const known = this.#knows(timeMs, event);
+    // An event that several rules matched is one event; only which rules they were is of use. Its hits come one after the other.
+    const known = this.#latest !== undefined && sameEvent(this.#latest.event, event);
     if (known && measured !== undefined) return false;
+    if (known) return this.#extra?.add(this.#latest!.timeMs, heard, measured, event, this.#settledMs(plan)) ?? false;
     this.newestMs = Math.max(this.newestMs, timeMs);
-    const cut = this.#extra?.add(timeMs, heard, measured, event, this.newestMs - plan.slackMs) ?? false;
-    if (known) return cut;
-    this.#seen.add({ timeMs, event: { module: event.module, stamp: event.stamp, ordinal: event.ordinal } });
+    const cut = this.#extra?.add(timeMs, heard, measured, event, this.#settledMs(plan)) ?? false;
+    this.#latest = { timeMs, event: { module: event.module, stamp: event.stamp, ordinal: event.ordinal } };
+    this.#seen.add(this.#latest);
     if (this.#seen.length > EVENTS_MAX) this.#seen.shift();
     return this.timeline.add(timeMs, typeof measured === 'number' ? measured : 0) || cut;
   }
 
-  #knows(timeMs: number, event: EventRef): boolean {
-    for (let index = this.#seen.upTo(timeMs) - 1; index >= 0; index--) {
-      const seen = this.#seen.at(index)!;
-      if (seen.timeMs !== timeMs) return false;
-      if (sameEvent(seen.event, event)) return true;
-    }
-    return false;
+  #settledMs(plan: Plan): number {
+    return this.newestMs - plan.slackMs;
   }
 
   expire(cutoffMs: number): void {
