@@ -8,6 +8,7 @@ import type { ParsedRule } from './parse.ts';
 import type { Problem } from './problem.ts';
 import { References, type Referred } from './references.ts';
 import { resolveCorrelations } from './resolve.ts';
+import { allAtOnce, type Steps } from './steps.ts';
 
 export interface Documents {
   readonly rules: readonly ParsedRule[];
@@ -27,8 +28,13 @@ export interface Joined {
   readonly placeOf: ReadonlyMap<Rule | Correlation, Pick<Identified, 'source' | 'idRange'>>;
 }
 
-/** The files' documents, in order of loading; a step for each rule, as the lints take their time. */
-export function* joinDocuments(files: readonly Documents[]): Generator<undefined, Joined> {
+/** The files' documents, in order of loading. */
+export function joinDocuments(files: readonly Documents[]): Joined {
+  return allAtOnce(joinInSteps(files));
+}
+
+/** A step for each rule, as the lints take their time. */
+export function* joinInSteps(files: readonly Documents[]): Steps<Joined> {
   const unique = withoutDuplicates(files.flatMap(identified));
   const kept = new Set<unknown>(unique.kept.map(({ parsed }) => parsed));
   const isKept = (parsed: unknown): boolean => kept.has(parsed);

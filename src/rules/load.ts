@@ -4,10 +4,11 @@
 import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Correlation, Rule } from './ast.ts';
-import { joinDocuments } from './join.ts';
+import { joinInSteps } from './join.ts';
 import { Lists } from './lists.ts';
 import { type ParsedFile, parseRules } from './parse.ts';
 import { fileProblem, type Problem } from './problem.ts';
+import { allAtOnce, type Steps } from './steps.ts';
 
 export interface LoadedRules {
   readonly rules: readonly Rule[];
@@ -39,18 +40,11 @@ export interface RuleText {
 
 /** Rules of the files below `paths`, then of `texts`. */
 export function loadRules(paths: readonly string[], texts: readonly RuleText[] = []): LoadedRules {
-  const steps = loadRulesInSteps(paths, texts);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
+  return allAtOnce(loadRulesInSteps(paths, texts));
 }
 
 /** As {@link loadRules}, a step for each file or rule: who has something else to do meanwhile does it between two steps. */
-export function* loadRulesInSteps(
-  paths: readonly string[],
-  texts: readonly RuleText[] = [],
-): Generator<undefined, LoadedRules> {
+export function* loadRulesInSteps(paths: readonly string[], texts: readonly RuleText[] = []): Steps<LoadedRules> {
   const finder = new Finder();
   for (const path of paths) finder.addRoot(path);
   const inside = new Texts(texts);
@@ -81,7 +75,7 @@ export function* loadRulesInSteps(
     problems.push(...result.problems);
   }
   problems.push(...finder.problems, ...lists.problems);
-  const joined = yield* joinDocuments(documents);
+  const joined = yield* joinInSteps(documents);
   problems.push(...joined.problems);
   return {
     rules: joined.rules,
