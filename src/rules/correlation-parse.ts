@@ -191,9 +191,12 @@ class BodyReader {
       return this.#error(words[REFERENCES_MAX]!, `a correlation refers to at most ${REFERENCES_MAX} rules`);
     }
     if (words.length > 0) return words;
+    const given = pairOf(this.#map, 'rules')?.value;
+    // What isn't empty was told.
+    if (given?.kind === 'map' || (given?.kind === 'list' && given.items.length > 0)) return undefined;
     const condition = pairOf(this.#map, 'condition')?.value;
     // The extended form names the rules itself.
-    if (type !== undefined && isTemporal(type) && condition?.kind === 'scalar' && !pairOf(this.#map, 'rules')) {
+    if (type !== undefined && isTemporal(type) && condition?.kind === 'scalar' && given === undefined) {
       const names = [...new Set(namesIn(condition.text))].slice(0, REFERENCES_MAX);
       return names.map(text => ({ text, range: condition.range }));
     }
