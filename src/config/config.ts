@@ -1,7 +1,9 @@
 // The configuration as the agent reads it: typed, complete, in bytes and milliseconds. Made from a tree that was checked. Pure.
 
 import type { Level } from '../core/event.ts';
+import { parseDuration } from '../core/units.ts';
 import type { OutputSpec } from '../output/spec.ts';
+import type { Tuning } from '../rules/tuning.ts';
 import { schemaAt } from './schema.ts';
 import { amountOf } from './validate.ts';
 
@@ -38,10 +40,11 @@ export interface Config {
     readonly maxLineBytes: number;
   };
   readonly heartbeatMs: number;
-  readonly limits: { readonly memoryBytes: number; readonly queueEvents: number };
+  readonly limits: { readonly memoryBytes: number; readonly correlationBytes: number; readonly queueEvents: number };
   readonly stateDir: string;
   readonly host: { readonly id?: string; readonly name?: string };
   readonly labels: Readonly<Record<string, string>>;
+  readonly tuning: readonly Tuning[];
 }
 
 type Tree = Readonly<Record<string, unknown>>;
@@ -58,6 +61,15 @@ function amount(tree: Tree, ...path: string[]): number {
   const value = node === undefined ? undefined : amountOf(node, read(tree, ...path));
   if (value === undefined) throw new Error(`${path.join('.')} has no amount`);
   return value;
+}
+
+interface TuningTree extends Omit<Tuning, 'suppress'> {
+  readonly suppress?: { readonly 'group-by': readonly string[]; readonly timespan: string };
+}
+
+function tuningOf({ suppress, ...tuning }: TuningTree): Tuning {
+  if (suppress === undefined) return tuning;
+  return { ...tuning, suppress: { groupBy: suppress['group-by'], timespanMs: parseDuration(suppress.timespan)! } };
 }
 
 export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
@@ -90,9 +102,14 @@ export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
       maxLineBytes: amount(tree, 'logs', 'max_line'),
     },
     heartbeatMs: amount(tree, 'heartbeat'),
-    limits: { memoryBytes: amount(tree, 'limits', 'memory'), queueEvents: read(tree, 'limits', 'queue_events') },
+    limits: {
+      memoryBytes: amount(tree, 'limits', 'memory'),
+      correlationBytes: amount(tree, 'limits', 'correlations'),
+      queueEvents: read(tree, 'limits', 'queue_events'),
+    },
     stateDir: read(tree, 'state_dir'),
     host: { ...(id !== undefined && { id }), ...(name !== undefined && { name }) },
     labels: read(tree, 'labels'),
+    tuning: read<TuningTree[]>(tree, 'tuning').map(tuningOf),
   };
 }

@@ -17,6 +17,8 @@ const VARIABLES = new Map(leaves().map(leaf => [variableName(leaf.path), leaf]))
 /** The value that a variable's text stands for; a text that fits no type stays a text, and the check tells. */
 function readValue(text: string, node: SchemaNode): unknown {
   const types = ([] as string[]).concat((node.type ?? []) as string | string[]);
+  // A list of groups is JSON; what isn't is told to be no list.
+  if (types.includes('array') && node.items?.type === 'object') return json(text);
   if (types.includes('array')) {
     return text
       .split(node['x-separator'] ?? ',')
@@ -36,6 +38,14 @@ function readValue(text: string, node: SchemaNode): unknown {
   if (types.includes('boolean') && /^(?:true|1|yes|on)$/i.test(text)) return true;
   if (types.includes('boolean') && /^(?:false|0|no|off)$/i.test(text)) return false;
   return text;
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A tree that holds only `value` at `path`. */

@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { makeSpec, type OutputSpec, parseOutputSpec } from '../output/spec.ts';
 import { fileProblem, formatProblem, type Problem } from '../rules/problem.ts';
+import { referenceMistake } from '../rules/tuning.ts';
 import { type Config, configFrom } from './config.ts';
 import { CONFIG_VARIABLE, settingsFromEnv } from './env.ts';
 import { leaves, schemaAt } from './schema.ts';
@@ -139,7 +140,7 @@ function specOf(output: unknown): ReturnType<typeof makeSpec> {
   return typeof to === 'string' ? makeSpec(to, texts) : { errors: [] };
 }
 
-/** What the schema can't say: outputs, kernel rules, sources of later versions. */
+/** What the schema can't say: outputs, kernel rules, tuned rules, sources of later versions. */
 function checkLayer(layer: Layer, options: LoadOptions, problems: Problem[]): void {
   const { tree } = layer;
   const tell = (severity: 'error' | 'warning', code: string, path: Path, message: string): void => {
@@ -168,6 +169,16 @@ function checkLayer(layer: Layer, options: LoadOptions, problems: Problem[]): vo
           ['audit', 'rules', i],
           `${wrong.message} (at character ${wrong.column} of the rule)`,
         );
+    }
+  }
+  if (Array.isArray(tree.tuning)) {
+    for (const [i, entry] of tree.tuning.entries()) {
+      const rules = isTree(entry) && Array.isArray(entry.rules) ? entry.rules : [];
+      for (const [j, reference] of rules.entries()) {
+        const wrong = typeof reference === 'string' ? referenceMistake(reference) : undefined;
+        if (wrong === undefined) continue;
+        problems.push(layer.tell({ severity: 'error', code: 'bad-value', path: ['tuning', i, 'rules', j], ...wrong }));
+      }
     }
   }
   if (Array.isArray(tree.sources)) {

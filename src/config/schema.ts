@@ -73,6 +73,31 @@ const OUTPUT: SchemaNode = {
   },
 };
 
+const TUNING: SchemaNode = {
+  type: 'object',
+  required: ['rules'],
+  additionalProperties: false,
+  properties: {
+    rules: {
+      type: 'array',
+      items: { type: 'string', minLength: 1 },
+      description: 'Ids, names, tag:attack.execution, level:low',
+    },
+    enabled: { type: 'boolean', description: 'false: the rule alerts no more' },
+    level: { ...LEVEL, description: 'The level of its alerts' },
+    suppress: {
+      type: 'object',
+      required: ['group-by', 'timespan'],
+      additionalProperties: false,
+      description: 'One alert for each group and timespan; the next one says how many were held back',
+      properties: {
+        'group-by': { type: 'array', items: { type: 'string', minLength: 1 } },
+        timespan: { type: 'string', format: 'duration', 'x-least': 1_000, 'x-most': 90 * 1_440 * MINUTE },
+      },
+    },
+  },
+};
+
 export const CONFIG_SCHEMA: SchemaNode = {
   type: 'object',
   additionalProperties: false,
@@ -233,6 +258,7 @@ export const CONFIG_SCHEMA: SchemaNode = {
           ...size('Above it the agent ends, to be started anew', '256MiB', 64 * MIB, 65_536 * MIB),
           'x-live': true,
         },
+        correlations: size('What correlations may keep of the events that they count', '32MiB', MIB, 16_384 * MIB),
         queue_events: {
           type: 'integer',
           minimum: 1_024,
@@ -263,6 +289,15 @@ export const CONFIG_SCHEMA: SchemaNode = {
         name: { type: 'string', minLength: 1, maxLength: 253, description: "host.name; none: the host's own" },
       },
     },
+    tuning: {
+      type: 'array',
+      items: TUNING,
+      maxItems: 1_024,
+      description:
+        'Changes rules without editing them: [{rules: [ID, name, tag:TAG or level:LEVEL], enabled, level, suppress}]',
+      default: [],
+      'x-live': true,
+    },
     labels: {
       type: 'object',
       description: 'Put on every line: {site: berlin}',
@@ -276,7 +311,6 @@ export const CONFIG_SCHEMA: SchemaNode = {
     fsnotify: later('Watching files'),
     containers: later('Containers'),
     inventory: later('Inventory'),
-    tuning: later('Tuning of rules'),
     sync: later('MongoDB and Elasticsearch'),
     respond: later('Responses'),
   },

@@ -16,7 +16,7 @@ export interface Tuned {
   readonly rules: readonly Rule[];
   readonly correlations: readonly Correlation[];
   /** What names no rule. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly { readonly message: string; readonly help?: string }[];
 }
 
 type AnyRule = Rule | Correlation;
@@ -38,7 +38,7 @@ export function tune(rules: readonly Rule[], correlations: readonly Correlation[
   if (tuning.length === 0) return { rules, correlations, warnings: [] };
   const all: readonly AnyRule[] = [...rules, ...correlations];
   const changes = new Map<AnyRule, Omit<Tuning, 'rules'>>();
-  const warnings: string[] = [];
+  const warnings: { readonly message: string; readonly help?: string }[] = [];
   for (const { rules: references, ...change } of tuning) {
     for (const reference of references) {
       const meant = all.filter(matcher(reference));
@@ -97,9 +97,10 @@ function matcher(reference: string): (rule: AnyRule) => boolean {
   return ({ info, name }) => info.id.toLowerCase() === text || name?.toLowerCase() === text;
 }
 
-function unknown(reference: string, rules: readonly AnyRule[]): string {
+function unknown(reference: string, rules: readonly AnyRule[]): { readonly message: string; readonly help?: string } {
   const known = rules.flatMap(({ info, name }) => [info.id, ...(name === undefined ? [] : [name])]);
   const tags = rules.flatMap(({ info }) => info.tags.map(tag => `tag:${tag}`));
   const help = didYouMean(reference, reference.startsWith('tag:') ? tags : known);
-  return `tuning: no rule is meant by "${reference}"${help === undefined ? '' : `: ${help}`}`;
+  const message = `no rule is meant by "${reference}"`;
+  return help === undefined ? { message } : { message, help };
 }

@@ -54,10 +54,11 @@ describe('defaults', () => {
       logs: { enabled: 'auto', journal: true, files: [], maxLineBytes: 16_384 },
       proc: { cacheEntries: 65_536 },
       heartbeatMs: 60_000,
-      limits: { memoryBytes: 256 * 2 ** 20, queueEvents: 65_536 },
+      limits: { memoryBytes: 256 * 2 ** 20, correlationBytes: 32 * 2 ** 20, queueEvents: 65_536 },
       stateDir: '/var/lib/puppy-hids',
       host: {},
       labels: {},
+      tuning: [],
     });
   });
 
