@@ -1,0 +1,94 @@
+// What each field holds, in a line: for people who write rules. Data; the names are those of fields.ts, and a test holds them
+// together.
+
+const IMAGE: Readonly<Record<string, string>> = {
+  pid: 'process id',
+  executable: 'resolved path of the executable',
+  name: "the executable's file name",
+  args: 'each argument, the program first',
+  args_count: 'number of arguments',
+  command_line: 'arguments joined by one space, nothing quoted',
+  working_directory: 'working directory',
+  'user.id': 'effective user id',
+  'user.name': 'effective user',
+  'real_user.id': 'real user id',
+  'real_user.name': 'real user',
+  'saved_user.id': 'saved user id',
+  'saved_user.name': 'saved user',
+  'group.id': 'effective group id',
+  'group.name': 'effective group',
+  'real_group.id': 'real group id',
+  'real_group.name': 'real group',
+  'saved_group.id': 'saved group id',
+  'saved_group.name': 'saved group',
+};
+
+const FIELD_DOCS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    Object.entries(IMAGE).flatMap(([name, text]) => [
+      [`process.${name}`, text],
+      [`process.parent.${name}`, `of the parent: ${text}`],
+    ]),
+  ),
+  Image: "the executable's resolved path, the path that was invoked, a script's own path: any of them matches",
+  ParentImage: 'the same of the parent',
+  LogonId: 'user id of the login, 0 without a login',
+  'user.id': 'real user id',
+  'user.name': 'real user; in a log who acted, as the message says',
+  'puppy.login.id': 'user id of the login that the process descends from',
+  'puppy.login.name': 'user of that login',
+  'puppy.login.session': 'session of that login',
+  'puppy.login.terminal': 'terminal of that login',
+  'puppy.login.address': 'address that the login came from',
+  'puppy.process.comm': "the kernel's name of the task, at most 15 characters",
+  'puppy.process.tty': 'terminal; null for services, cron and scripts',
+  'puppy.process.root': "foreign where the process has another root directory than the host's",
+  'puppy.process.invoked': 'the path that was invoked, and the scripts between',
+  'puppy.ancestors.pid': 'process ids of up to 16 ancestors',
+  'puppy.ancestors.executable': 'executables of up to 16 ancestors',
+  'puppy.ancestors.name': 'file names of those executables',
+  'puppy.ancestors.command_line': 'command lines of up to 16 ancestors',
+  'event.action': 'kind of event: exec, connect, accept, log_line, ...',
+  'event.module': 'source of the event: audit, logs',
+  'event.outcome': 'success, failure, unknown',
+  'error.code': "the errno's name: ECONNREFUSED",
+  'puppy.warnings': 'codes of what was odd',
+  Initiated: "'true' where this host connected, 'false' where it accepted",
+  'source.ip': 'address of who connected; in a log the address that the message names',
+  'source.port': 'port of who connected',
+  'source.domain': 'host name of who connected',
+  'destination.ip': 'address that was connected to',
+  'destination.port': 'port that was connected to',
+  'destination.domain': 'host name that was connected to',
+  DestinationIsIpv6: "'true' or 'false'",
+  SourceIsIpv6: "'true' or 'false'",
+  'network.transport': 'tcp, udp, ...; absent until a packet tells it',
+  'network.type': 'ipv4 or ipv6',
+  'network.direction': 'egress or ingress',
+  'puppy.log.line': 'the line from its program on: what keywords are looked for in',
+  message: "a line's text without its header",
+  'event.original': 'the whole line',
+  'log.syslog.appname': 'the program that wrote the line',
+  'log.syslog.procid': "that program's process id, as the line says",
+  'log.syslog.hostname': 'the host, as the line says',
+  'log.syslog.facility.name': 'syslog facility: auth, authpriv, cron, ...',
+  'log.syslog.severity.name': 'syslog severity: error, warning, ...',
+  'log.file.path': 'the file that the line is from',
+  'user.target.name': 'the account that was acted on',
+  'user.target.id': 'its user id',
+};
+
+/** What a message itself names; the program that writes it so. */
+const NAMED: Readonly<Record<string, string>> = {
+  sudo: 'USER TTY PWD COMMAND GROUP HOST TSID ENV CHROOT',
+  PAM: 'logname uid euid tty ruser rhost user',
+  useradd: 'name UID GID home shell from',
+};
+
+export function fieldDoc(name: string): string | undefined {
+  if (Object.hasOwn(FIELD_DOCS, name)) return FIELD_DOCS[name];
+  for (const [program, names] of Object.entries(NAMED)) {
+    if (names.split(' ').includes(name)) return `the value that ${program} writes as ${name}`;
+  }
+  return undefined;
+}
