@@ -7,6 +7,7 @@ import { AuditReplay } from './audit/replay.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { Parts } from './parts.ts';
 import { decodeAuditEvent, openRecording } from './recording/reader.ts';
+import type { LineReplay } from './replay-lines.ts';
 
 export interface ReplaySummary {
   readonly lines: number;
@@ -21,28 +22,44 @@ export interface ReplaySummary {
 /** Called between pieces, so that outputs can drain: a replay waits for its reader. */
 export type Breathe = () => Promise<void>;
 
-/** Pieces of audit.log in order, as one log. */
+/** Of an audit log beside other logs: small, so that a piece spans little time. */
+const TIMED_PIECE_BYTES = 16 * 1024;
+const LINES_AT_ONCE = 1_024;
+
+/** Pieces of audit.log in order, as one log; what other logs say of the same time comes between. */
 export async function replayLog(
   pieces: AsyncIterable<Uint8Array>,
+  others: LineReplay | undefined,
   parts: Parts,
   argvMaxBytes: number,
   breathe: Breathe,
 ): Promise<ReplaySummary> {
+  const othersUpTo = async (timeMs: number): Promise<void> => {
+    while (others?.upTo(timeMs, LINES_AT_ONCE) === true) await breathe();
+  };
   const observer = new AuditObserver(LOG_EXCLUDED);
   let lastMs = 0;
   let firstMs = 0;
   const replay = new AuditReplay({ argvMaxBytes }, event => {
     lastMs = event.timeMs;
     if (firstMs === 0) firstMs = lastMs;
+    others?.upTo(lastMs);
     const observation = observer.observe(event, event.timeMs);
     if (observation !== undefined) parts.pipeline(observation);
   });
   try {
-    for await (const piece of pieces) {
-      replay.feed(piece);
-      await breathe();
+    for await (const whole of pieces) {
+      const size = others === undefined ? whole.length : TIMED_PIECE_BYTES;
+      for (let at = 0; at < whole.length; at += size) {
+        const piece = whole.subarray(at, at + size);
+        if (others !== undefined) await othersUpTo(firstTime(piece));
+        replay.feed(piece);
+        await breathe();
+      }
     }
     replay.finish();
+    await othersUpTo(Number.POSITIVE_INFINITY);
+    await breathe();
     const stats = replay.stats();
     const { missing, recordsDropped, malformed, ringDropped } = stats;
     const voice = new AgentVoice(firstMs);
@@ -56,11 +73,19 @@ export async function replayLog(
     });
     for (const loss of losses)
       parts.pipeline(voice.loss(lastMs, { source: 'audit', ...loss, fromMs: firstMs, toMs: lastMs }));
-    const { lines, notAudit, unknownType, tooLong, events } = stats;
+    const { notAudit, unknownType, tooLong } = stats;
+    const lines = stats.lines + (others?.lines ?? 0);
+    const events = stats.events + (others?.events ?? 0);
     return { lines, notAudit, unknownType, tooLong, events, incomplete: observer.incomplete, missing };
   } finally {
     replay.close();
   }
+}
+
+/** Of the first audit record that begins in the piece; -1 where none does. */
+function firstTime(piece: Uint8Array): number {
+  const found = /audit\((\d{1,12})\.(\d{3}):/.exec(Buffer.from(piece).latin1Slice(0, piece.length));
+  return found === null ? -1 : Number(found[1]) * 1000 + Number(found[2]);
 }
 
 /** A recorded run. Throws Error with the place where the recording is damaged. */
@@ -76,6 +101,9 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
       events++;
       const observation = observer.observe(decodeAuditEvent(line.audit, header.keys), line.created);
       if (observation !== undefined) parts.pipeline(observation);
+    } else if ('log' in line) {
+      events++;
+      parts.pipeline(line.log);
     } else if ('agent' in line) parts.pipeline(line.agent);
     else if ('excluded' in line) {
       excluded.clear();

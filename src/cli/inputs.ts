@@ -1,18 +1,22 @@
-// Inputs of `replay`: audit.log plain or gzip, several as one log, or stdin (edge: files).
+// Inputs of `replay`: audit logs and the host's other logs, plain or gzip, or stdin (edge: files).
 
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
+import { parseLine } from '../logs/line.ts';
 import { isRecording } from '../recording/reader.ts';
 
 export type Input =
-  | { readonly kind: 'log'; readonly path: string; readonly gzip: boolean; readonly bytes: number }
+  /** `log`: of the audit daemon; `lines`: auth.log, syslog and the like. */
+  | { readonly kind: 'log' | 'lines'; readonly path: string; readonly gzip: boolean; readonly bytes: number }
   | { readonly kind: 'stdin' }
   | { readonly kind: 'recording'; readonly path: string };
 
 const GZIP = [0x1f, 0x8b];
 const PIECE_BYTES = 1 << 18;
+const HEAD_BYTES = 4_096;
+const HEAD_LINES = 32;
 const NOT_YET: Readonly<Record<string, string>> = {
   '.pcap': 'packet captures',
   '.pcapng': 'packet captures',
@@ -35,11 +39,39 @@ export function inputOf(operand: string): Input {
     if (isRecording(operand)) return { kind: 'recording', path: operand };
     throw new Error(`${operand}: a folder, and not a recording made with --record`);
   }
-  return { kind: 'log', path: operand, gzip: stat.isFile() && startsWithGzip(operand), bytes: stat.size };
+  const path = operand;
+  const bytes = stat.size;
+  // A pipe can be read but once.
+  if (!stat.isFile()) return { kind: 'log', path, gzip: false, bytes };
+  const head = headOf(path);
+  const gzip = head[0] === GZIP[0] && head[1] === GZIP[1];
+  return { kind: isLines(gzip ? unpacked(head) : head) ? 'lines' : 'log', path, gzip, bytes };
 }
 
-/** By content, not by name: rotated logs are renamed. */
-function startsWithGzip(path: string): boolean {
+const AUDIT_LINE = /^(node=\S+ )?type=/;
+
+/** By content, not by name: rotated logs are renamed. What has no header either is left to the reader of audit logs to tell. */
+function isLines(head: Buffer): boolean {
+  const lines = head
+    .latin1Slice(0, head.length)
+    .split('\n', HEAD_LINES)
+    .filter(line => line !== '');
+  if (lines.some(line => AUDIT_LINE.test(line))) return false;
+  return lines.some(line => {
+    const { timeMs, hasHeader } = parseLine(line, 0);
+    return hasHeader && timeMs !== undefined;
+  });
+}
+
+function unpacked(head: Buffer): Buffer {
+  try {
+    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 64 * HEAD_BYTES });
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+function headOf(path: string): Buffer {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -47,8 +79,8 @@ function startsWithGzip(path: string): boolean {
     throw new Error(`${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
   try {
-    const head = Buffer.alloc(2);
-    return readSync(fd, head, 0, 2, 0) === 2 && head[0] === GZIP[0] && head[1] === GZIP[1];
+    const head = Buffer.alloc(HEAD_BYTES);
+    return head.subarray(0, readSync(fd, head, 0, HEAD_BYTES, 0));
   } finally {
     closeSync(fd);
   }
@@ -60,7 +92,7 @@ export async function* readLogs(
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   for (const input of inputs) {
-    if (input.kind === 'recording') continue;
+    if (input.kind === 'recording' || input.kind === 'lines') continue;
     const name = input.kind === 'stdin' ? 'standard input' : input.path;
     const source = input.kind === 'stdin' ? process.stdin : piecesOf(input.path, input.gzip);
     const counted = countedBytes(source, onBytes);

@@ -8,11 +8,13 @@ import type { Log } from '../log.ts';
 import { Memory } from '../memory.ts';
 import { openOutputs } from '../output/outputs.ts';
 import { createParts } from '../parts.ts';
+import type { Pipeline } from '../pipeline.ts';
 import { type HostFacts, noFacts } from '../proc/facts.ts';
 import { liveFacts } from '../proc/live-facts.ts';
 import { replayFacts } from '../proc/record-facts.ts';
 import { openRecording, recordedFacts } from '../recording/reader.ts';
 import { type ReplaySummary, replayLog, replayRecording } from '../replay.ts';
+import { LineReplay } from '../replay-lines.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { type LoadedRuleset, loadRuleset } from '../rules-loading.ts';
 import { VERSION } from '../version.ts';
@@ -31,7 +33,7 @@ const COLLECT_EVERY_MS = 1_500;
 async function replay(argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(argv, { 'fail-on': { type: 'string' } }, SETTINGS);
   if (args.operands.length === 0)
-    throw new UsageError('what is to be replayed? An audit.log, a recording, or - for standard input');
+    throw new UsageError('what is to be replayed? An audit.log or another log, a recording, or - for standard input');
   const failOn = args.flags['fail-on'] as Level | undefined;
   if (failOn !== undefined && !LEVELS.includes(failOn))
     throw new UsageError(`--fail-on: "${failOn}" is not one of ${LEVELS.join(', ')}`);
@@ -47,7 +49,7 @@ async function replay(argv: readonly string[], io: Io): Promise<number> {
   if (inputs.length > 1 && inputs.some(input => input.kind === 'recording')) {
     throw new UsageError('a recording is replayed alone');
   }
-  const rules = loadRuleset(config.rules);
+  const rules = loadRuleset(config.rules, config.tuning);
   for (const problem of rules.problems) if (problem.severity === 'error') io.err(`${formatProblem(problem)}\n`);
   if (rules.rejected > 0) {
     log.error(`${rules.rejected} rules are wrong and left out`);
@@ -94,6 +96,8 @@ class Replay {
       ecs: { host, agent: { id: agent, version: VERSION }, labels, records },
       events: config.events,
       ruleset: this.rules.ruleset,
+      correlations: this.rules.correlations,
+      correlationBytes: config.limits.correlationBytes,
       ...(recording === undefined && { onEvent: event => missing.see(event) }),
       onAlert: ({ match: { rule } }) => {
         if (this.failOn !== undefined && LEVELS.indexOf(rule.level) >= LEVELS.indexOf(this.failOn)) this.failing++;
@@ -107,7 +111,7 @@ class Replay {
       while (outputs.congested && !this.readerGone) await outputs.flush(DRAIN_MS);
       if (this.readerGone) throw new ReaderGone();
     };
-    const bytes = inputs.reduce((sum, input) => sum + (input.kind === 'log' ? input.bytes : 0), 0);
+    const bytes = inputs.reduce((sum, input) => sum + ('bytes' in input ? input.bytes : 0), 0);
     const progress = new Progress(bytes, this.io.errIsTerminal, this.io.err);
     let failed = false;
     let summary: ReplaySummary | undefined;
@@ -116,6 +120,7 @@ class Replay {
         recording === undefined
           ? await replayLog(
               readLogs(inputs, n => progress.add(n)),
+              lineReplay(inputs, parts.pipeline, config.logs.maxLineBytes, n => progress.add(n)),
               parts,
               config.audit.argvMaxBytes,
               breathe,
@@ -185,13 +190,24 @@ class Replay {
 
 class ReaderGone extends Error {}
 
+function lineReplay(
+  inputs: readonly Input[],
+  pipeline: Pipeline,
+  maxLineBytes: number,
+  onBytes: (bytes: number) => void,
+): LineReplay | undefined {
+  const files = inputs.flatMap(input => (input.kind === 'lines' ? [input] : []));
+  return files.length === 0 ? undefined : new LineReplay(files, maxLineBytes, pipeline, onBytes);
+}
+
 export const replayCommand: Command = {
   summary: 'give the verdicts on a log or a recording',
   help: `puppy-hids replay [--rules PATH]... [--events] [--host-id ID] [--fail-on LEVEL] [--output SPEC]... INPUT...
 
 Evaluates what was written before, with the same results as live. Needs no privileges.
 
-  INPUT               audit.log files, plain or gzip, oldest first; a folder made with --record; or - for standard input
+  INPUT               audit.log files, plain or gzip, oldest first; the host's other logs (auth.log, syslog), which are told by
+                      their content and put in between by time; a folder made with --record; or - for standard input
   --rules PATH        a rule file or a folder; repeatable
   --host-id ID        the log is another host's: event ids and host.id are its own
   --fail-on LEVEL     exit 1 when an alert of this level or above was found

@@ -1,6 +1,7 @@
 // What a recording's lines are.
 
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
+import type { LogObservation } from '../logs/observe.ts';
 import type { HostIdentity } from '../proc/facts.ts';
 
 export const OBSERVATIONS_FILE = 'observations.jsonl';
@@ -24,6 +25,7 @@ export type RecordingLine =
   | { readonly header: RecordingHeader }
   /** One event as the assembler gave it (native/assembler.h), in base64. */
   | { readonly audit: string; readonly created: number }
+  | { readonly log: LogObservation }
   | { readonly agent: AgentEvent | LossEvent | HeartbeatEvent }
   /** Record types that the host's rules keep back from here on. */
   | { readonly excluded: readonly number[] }

@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
+import type { LogObservation } from '../logs/observe.ts';
 import type { RecordingHeader, RecordingLine } from './format.ts';
 import { FACTS_FILE, OBSERVATIONS_FILE } from './format.ts';
 
@@ -58,6 +59,10 @@ export class RecordingWriter {
 
   audit(event: AuditEvent, createdMs: number): void {
     this.put({ audit: event.bytes().toString('base64'), created: createdMs });
+  }
+
+  log(observation: LogObservation): void {
+    this.put({ log: observation });
   }
 
   agent(event: AgentEvent | LossEvent | HeartbeatEvent): void {
