@@ -47,12 +47,17 @@ describe.if(hasSigma)('the corpus', () => {
     const audit = rows.filter(({ row }) => /,"?yes:audit/.test(row));
     expect(audit.length).toBe(54);
     expect(audit.filter(({ verdict }) => verdict.stream !== 'record' || !verdict.canFire)).toEqual([]);
-    const unfed = rows.filter(({ row }) => /,(?:no: log source|yes:file)/.test(row) || row === '');
+    const log = rows.filter(({ row }) => row.includes(',no: log source'));
+    expect(log.filter(({ verdict }) => verdict.stream !== 'log' || !verdict.canFire || !verdict.needs.logs)).toEqual(
+      [],
+    );
+    const unfed = rows.filter(({ row }) => row.includes(',yes:file') || row === '');
     expect(unfed.filter(({ verdict }) => verdict.canFire || verdict.stream !== undefined)).toEqual([]);
     const keyword = rows.filter(({ row }) => row.includes(',part: keyword'));
     expect(keyword.length).toBe(16);
     expect(keyword.filter(({ verdict }) => verdict.stream !== 'exec' || !verdict.canFire)).toEqual([]);
-    expect(exec.length + network.length + never.length + audit.length + unfed.length + keyword.length).toBe(259);
+    const all = [exec, network, never, audit, log, unfed, keyword];
+    expect(all.reduce((sum, { length }) => sum + length, 0)).toBe(259);
   });
 
   test('three of the five rules over connections wait for names', () => {
@@ -82,8 +87,15 @@ describe.if(hasSigma)('the corpus', () => {
   }
 
   test('what all rules need of the kernel', () => {
-    expect(ruleset.needs).toMatchObject({ exec: true, connect: true, execFailed: false });
-    expect(ruleset.needs.syscalls).toEqual(['memfd_create', 'mknod', 'personality', 'socket', 'sysinfo', 'syslog']);
+    expect(ruleset.needs).toMatchObject({ exec: true, connect: true, execFailed: false, logs: true });
+    expect(ruleset.needs.calls.map(({ names, conditions }) => [...names, ...conditions].join(' '))).toEqual([
+      'memfd_create',
+      'mknod',
+      'personality a0=0x40000',
+      'socket a0=0x26',
+      'sysinfo',
+      'syslog a0>=0x4 a0<=0x6',
+    ]);
     expect(ruleset.needs.recordTypes).toEqual(['ADD_USER', 'SERVICE_STOP', 'TTY', 'USER_TTY']);
     expect(ruleset.needs.keys).toEqual(['network_connect_4', 'susp_activity']);
     expect(ruleset.needs.files).toContainEqual({ path: '/etc/ld.so.preload', access: 'write' });
