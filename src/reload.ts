@@ -41,7 +41,7 @@ export async function prepareReload(running: Running, reread: () => Loaded): Pro
     return { refused: 'the configuration is wrong: that of before stays, and its rules', problems };
   }
   const { configuration, taken, restart } = takeOver(running.configuration, { config, settings });
-  const rules = await loadRulesetInBackground(configuration.config.rules);
+  const rules = await loadRulesetInBackground(configuration.config.rules, configuration.config.tuning);
   const refused = refusal(running.rules, rules);
   const all = [...problems, ...rules.problems];
   if (refused !== undefined) return { refused, problems: all };

@@ -4,8 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import builtinPath from '../build/builtin-rules.bin' with { type: 'file' };
 import type { Correlation, Rule } from './rules/ast.ts';
 import { type LoadedRules, loadRules, loadRulesInSteps, type RuleText } from './rules/load.ts';
-import type { Problem } from './rules/problem.ts';
+import { fileProblem, type Problem } from './rules/problem.ts';
 import { compileRuleset, type Ruleset } from './rules/ruleset.ts';
+import { type Tuning, tune } from './rules/tuning.ts';
 
 const SYSTEM_RULES = '/etc/puppy-hids/rules.d';
 const BUILTIN = 'builtin';
@@ -39,13 +40,16 @@ function sources(paths: readonly string[]): [paths: readonly string[], texts: re
   return [paths.filter(path => path !== BUILTIN), texts];
 }
 
-export function loadRuleset(paths: readonly string[]): LoadedRuleset {
+export function loadRuleset(paths: readonly string[], tuning: readonly Tuning[] = []): LoadedRuleset {
   const wanted = rulePaths(paths);
-  return compiled(loadRulesFrom(wanted), wanted);
+  return compiled(loadRulesFrom(wanted), wanted, tuning);
 }
 
 /** As {@link loadRuleset}, beside other work: for an agent that has events to take. */
-export async function loadRulesetInBackground(paths: readonly string[]): Promise<LoadedRuleset> {
+export async function loadRulesetInBackground(
+  paths: readonly string[],
+  tuning: readonly Tuning[] = [],
+): Promise<LoadedRuleset> {
   const wanted = rulePaths(paths);
   const steps = loadRulesInSteps(...sources(wanted));
   for (;;) {
@@ -54,7 +58,7 @@ export async function loadRulesetInBackground(paths: readonly string[]): Promise
       const step = steps.next();
       if (!step.done) continue;
       await othersTurn();
-      return compiled(step.value, wanted);
+      return compiled(step.value, wanted, tuning);
     }
     await othersTurn();
   }
@@ -62,10 +66,13 @@ export async function loadRulesetInBackground(paths: readonly string[]): Promise
 
 const othersTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
-function compiled(loaded: LoadedRules, paths: readonly string[]): LoadedRuleset {
-  const { rules, correlations, problems, rejected, lineOf } = loaded;
+function compiled(loaded: LoadedRules, paths: readonly string[], tuning: readonly Tuning[]): LoadedRuleset {
+  const { rejected, lineOf } = loaded;
   // The places alone are kept, not the texts that they are found by.
-  const lines = new Map([...rules, ...correlations].map(rule => [rule.info.id, lineOf(rule)]));
+  const lines = new Map([...loaded.rules, ...loaded.correlations].map(rule => [rule.info.id, lineOf(rule)]));
+  const { rules, correlations, warnings } = tune(loaded.rules, loaded.correlations, tuning);
+  const notes = warnings.map(({ message, help }) => fileProblem('warning', 'unknown-rule', 'tuning', message, help));
+  const problems = [...loaded.problems, ...notes];
   return { ruleset: compileRuleset(rules), correlations, lines, problems, rejected, paths };
 }
 

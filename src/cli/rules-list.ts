@@ -41,7 +41,7 @@ async function ofAgent(args: Arguments, io: Io): Promise<Listed | { readonly fai
 function ofFiles(args: Arguments, given: readonly string[], io: Io): Listed | { readonly failed: number } {
   const config = configuration({ ...args, settings: {} }, io, os.machine());
   if (config === undefined) return { failed: 2 };
-  const loaded = loadRuleset(given.length > 0 ? given : config.rules);
+  const loaded = loadRuleset(given.length > 0 ? given : config.rules, config.tuning);
   const errors = loaded.problems.filter(problem => problem.severity === 'error').length;
   if (errors > 0) {
     io.err(`puppy-hids: ${errors} mistakes in rules, which are left out: "puppy-hids check" shows them\n`);

@@ -43,7 +43,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
   }
   const lacking = lackingCapabilities(config, log);
   if (lacking !== undefined) return lacking;
-  const rules = loadRuleset(config.rules);
+  const rules = loadRuleset(config.rules, config.tuning);
   for (const problem of rules.problems) {
     if (problem.severity === 'error') io.err(`${formatProblem(problem)}\n`);
     else log.debug(formatProblem(problem));
