@@ -16,7 +16,7 @@ const LOGSOURCE: Readonly<Record<Stream, string>> = {
   exec: 'process_creation',
   network: 'network_connection',
   record: 'auditd',
-  log: LOG_SERVICES.join(' '),
+  log: 'logs',
 };
 
 export interface FieldRow {
@@ -72,6 +72,8 @@ export function fieldRows(streams?: readonly Stream[]): FieldRow[] {
     const ecs = canonical.includes('.') || canonical === 'message' ? canonical : undefined;
     return { ...row, ...(ecs !== undefined && { ecs }), ...(holds !== undefined && { holds }) };
   });
+  // Sigma's names first.
+  fields.sort((a, b) => Number(/^[a-z]/.test(a.names[0]!)) - Number(/^[a-z]/.test(b.names[0]!)));
   if (streams === undefined) return [...fields, AUDIT_ROW];
   return streams.includes('record') ? [...fields, ...auditRows()] : fields;
 }
@@ -111,5 +113,5 @@ const COLUMNS: readonly Column<FieldRow>[] = [
 export const RULES_FIELDS_HELP = `puppy-hids rules fields [--format table|tsv|json] [LOGSOURCE]
 
 The names that a rule may use: Sigma's and ECS', what each holds, and why no event has it where that is so. LOGSOURCE is a category or
-a service: process_creation, network_connection, auditd, sshd, ...
+a service: process_creation, network_connection, auditd, or for "logs" one of ${LOG_SERVICES.join(', ')}.
 `;

@@ -15,9 +15,15 @@ export interface ConvertedRule {
   readonly notes: readonly string[];
 }
 
+interface FirstTime {
+  readonly term: Term;
+  readonly puppy: object;
+  readonly notes: readonly string[];
+}
+
 const TYPES = ['regex', 'non-regex', 'string', 'count'];
 const LEVELS = ['high', 'medium', 'low'];
-const TITLE_MAX_CHARS = 250;
+const TITLE_MAX_CHARS = 200;
 const FIELDS_MAX = 32;
 
 /** Throws {@link NotConverted} with the reason. */
@@ -72,14 +78,14 @@ class Converter {
     if (this.#isAnd) {
       if (counts.length > 1)
         throw new NotConverted('two of its conditions are of type "count": new_terms are one combination');
-      return [
-        this.#rule(this.#detection([...terms, this.#exists(counts[0]!)]), this.#newTerms(counts[0]!, conditions)),
-      ];
+      const first = this.#firstTime(counts[0]!, conditions);
+      return [this.#rule(this.#detection([...terms, first.term]), first)];
     }
     // One condition is enough: each count is a rule of its own.
-    const rules = counts.map((field, i) =>
-      this.#rule(this.#detection([this.#exists(field)]), this.#newTerms(field, []), `first ${field}`, i + 1),
-    );
+    const rules = counts.map((field, i) => {
+      const first = this.#firstTime(field, []);
+      return this.#rule(this.#detection([first.term]), first, ` (first ${field})`, i + 1);
+    });
     return terms.length === 0 ? rules : [this.#rule(this.#detection(terms)), ...rules];
   }
 
@@ -168,13 +174,21 @@ class Converter {
 
   #category: string | undefined;
 
-  #exists(field: string): Term {
-    return { selections: { known: { [`${this.#termOf(field, [])}|exists`]: true } }, text: 'known' };
-  }
-
-  #newTerms(field: string, conditions: readonly Condition[]): object {
-    this.#notes.push("what is new was new to all of the demo's hosts; here it is new to this host");
-    return { new_terms: { fields: [this.#termOf(field, conditions)], learn: '7d' } };
+  /** The first time that a field has a value, on this host: the demo's server knew all hosts. */
+  #firstTime(field: string, conditions: readonly Condition[]): FirstTime {
+    const name = this.#termOf(field, conditions);
+    const notes = ["what is new was new to all of the demo's hosts; here it is new to this host"];
+    const known: Record<string, unknown> = { [`${name}|exists`]: true };
+    const isEnd = this.#sourceName === 'connection' && END_FIELDS.includes(field);
+    if (isEnd && !conditions.some(one => one.field === 'dir')) {
+      known.Initiated = 'true';
+      notes.push('only outgoing connections are looked at');
+    }
+    return {
+      term: { selections: { known }, text: 'known' },
+      puppy: { new_terms: { fields: [name], learn: '7d' } },
+      notes,
+    };
   }
 
   #termOf(field: string, conditions: readonly Condition[]): string {
@@ -200,10 +214,10 @@ class Converter {
     return { login: always, ...selections, condition };
   }
 
-  #rule(detection: object, puppy?: object, suffix?: string, number = 0): ConvertedRule {
+  #rule(detection: object, first?: FirstTime, suffix = '', number = 0): ConvertedRule {
     const text = (key: string): string | undefined => scalarText(this.#meta[key])?.trim() || undefined;
     const name = text('name') ?? `Rule of the source ${this.#sourceName}`;
-    const title = (suffix === undefined ? name : `${name} (${suffix})`).slice(0, TITLE_MAX_CHARS);
+    const title = [...name].slice(0, TITLE_MAX_CHARS).join('') + suffix;
     const level = LEVELS[Number(text('level') ?? 1)];
     if (level === undefined) throw new NotConverted(`its level is ${text('level')}: 0 to 2 are known`);
     const { rules, source, system, and, meta } = this.#document;
@@ -218,8 +232,8 @@ class Converter {
       logsource: category === undefined ? this.#source.logsource : { ...this.#source.logsource, category },
       detection,
       level,
-      ...(puppy !== undefined && { puppy }),
+      ...(first !== undefined && { puppy: first.puppy }),
     };
-    return { id, title, document, notes: [...new Set(this.#notes)] };
+    return { id, title, document, notes: [...new Set([...this.#notes, ...(first?.notes ?? [])])] };
   }
 }

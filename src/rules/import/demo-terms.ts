@@ -37,7 +37,7 @@ export function textTerm({ field, type, data }: Condition, names: readonly strin
   }
   const matches = anyOf(
     name,
-    names.map(one => ({ [`${one}|re|i`]: data })),
+    names.map(one => patternItem(one, data)),
   );
   if (type === 'regex') return matches;
   // An absent value was no match of either kind.
@@ -49,6 +49,20 @@ export function textTerm({ field, type, data }: Condition, names: readonly strin
     selections: { ...known.selections, ...matches.selections },
     text: `(${known.text} and not ${matches.text})`,
   };
+}
+
+const PLAIN = /^(\^?)((?:[^\\^$.*+?()[\]{}|]|\\[^A-Za-z0-9])+)(\$?)$/;
+
+/** Alternatives that are plain texts need no regular expression. */
+function patternItem(field: string, pattern: string): Readonly<Record<string, unknown>> {
+  const parts = pattern.split('|').map(part => PLAIN.exec(part));
+  const first = parts[0];
+  if (!first || !parts.every(part => part?.[1] === first[1] && part?.[3] === first[3]))
+    return { [`${field}|re|i`]: pattern };
+  const position =
+    first[1] === '' ? (first[3] === '' ? '|contains' : '|endswith') : first[3] === '' ? '|startswith' : '';
+  const texts = parts.map(part => globText(literalGlob(part![2]!.replace(/\\(.)/gs, '$1'))));
+  return { [field + position]: texts.length === 1 ? texts[0] : texts };
 }
 
 /** One selection; of several fields a list of maps, which is an OR. */
