@@ -66,10 +66,15 @@ export class Group {
     // An event that several rules matched is one event; only which rules they were is of use. Its hits come one after the other.
     const known = this.#latest !== undefined && sameEvent(this.#latest.event, event);
     if (known && measured !== undefined) return false;
-    if (known) return this.#extra?.add(this.#latest!.timeMs, heard, measured, event, this.#settledMs(plan)) ?? false;
+    if (known)
+      return (
+        this.#extra?.add(this.#latest!.timeMs, heard, measured, this.#latest!.event, this.#settledMs(plan)) ?? false
+      );
     this.newestMs = Math.max(this.newestMs, timeMs);
-    const cut = this.#extra?.add(timeMs, heard, measured, event, this.#settledMs(plan)) ?? false;
-    this.#latest = { timeMs, event: { module: event.module, stamp: event.stamp, ordinal: event.ordinal } };
+    // Its name only: the hit has the whole event.
+    const name = { module: event.module, stamp: event.stamp, ordinal: event.ordinal };
+    const cut = this.#extra?.add(timeMs, heard, measured, name, this.#settledMs(plan)) ?? false;
+    this.#latest = { timeMs, event: name };
     this.#seen.add(this.#latest);
     if (this.#seen.length > EVENTS_MAX) this.#seen.shift();
     return this.timeline.add(timeMs, typeof measured === 'number' ? measured : 0) || cut;

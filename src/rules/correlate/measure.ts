@@ -96,7 +96,7 @@ class Values implements Extra {
   }
 
   get bytes(): number {
-    return 400 + this.#distinct.count * 80 + this.#distinct.entries * 56 + this.#distinct.chars;
+    return 400 + this.#distinct.count * 88 + this.#distinct.entries * 64 + this.#distinct.chars;
   }
 }
 
@@ -171,6 +171,6 @@ class Rules implements Extra {
   get bytes(): number {
     const rules = this.#newest.length;
     if (this.#sequence === undefined) return 120 + rules * 8;
-    return 400 + rules * 8 + rules * rules * 16 + this.#sequence.recent * 72;
+    return 400 + rules * 8 + rules * rules * 16 + this.#sequence.recent * 96;
   }
 }

@@ -24,6 +24,8 @@ export class Sequence {
   readonly #settled: number[];
   #current: number[];
   readonly #recent = new TimeQueue<Step>();
+  /** Of the newest hit that had to settle before its time. */
+  #forcedMs = -Infinity;
 
   constructor(rules: number) {
     this.rules = rules;
@@ -35,7 +37,7 @@ export class Sequence {
     return this.#recent.length;
   }
 
-  /** Nothing earlier than `settledMs` comes any more. True if there was no room and a hit settled before its time. */
+  /** Nothing earlier than `settledMs` comes any more. True if its place couldn't be kept for want of room. */
   add(timeMs: number, rule: number, event: EventRef, settledMs: number): boolean {
     for (
       let first = this.#recent.first();
@@ -57,9 +59,9 @@ export class Sequence {
       this.#current = this.#settled.slice();
       for (const step of this.#recent) this.#step(this.#current, step.timeMs, step.rule);
     }
-    if (this.#recent.length <= RECENT_MAX) return false;
-    this.#settle();
-    return true;
+    const misplaced = timeMs < this.#forcedMs;
+    if (this.#recent.length > RECENT_MAX) this.#forcedMs = this.#settle()!.timeMs;
+    return misplaced;
   }
 
   /** The length of the longest run that began at `cutoffMs` or later. */
@@ -70,9 +72,10 @@ export class Sequence {
     return 0;
   }
 
-  #settle(): void {
+  #settle(): Step | undefined {
     const step = this.#recent.shift();
     if (step !== undefined) this.#step(this.#settled, step.timeMs, step.rule);
+    return step;
   }
 
   #step(began: number[], timeMs: number, rule: number): void {
