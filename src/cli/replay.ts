@@ -13,8 +13,10 @@ import { type HostFacts, noFacts } from '../proc/facts.ts';
 import { liveFacts } from '../proc/live-facts.ts';
 import { replayFacts } from '../proc/record-facts.ts';
 import { openRecording, recordedFacts } from '../recording/reader.ts';
+import { replayTerms } from '../recording/terms.ts';
 import { type ReplaySummary, replayLog, replayRecording } from '../replay.ts';
 import { LineReplay } from '../replay-lines.ts';
+import { TermTable } from '../rules/gates/term-table.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { type LoadedRuleset, loadRuleset } from '../rules-loading.ts';
 import { VERSION } from '../version.ts';
@@ -88,9 +90,10 @@ class Replay {
     });
     const missing = new MissingFacts(this.rules.ruleset);
     const recording = inputs[0]?.kind === 'recording' ? inputs[0].path : undefined;
-    const { host, agent, facts, records, labels, cacheEntries } = await this.origin(recording);
+    const { host, agent, facts, terms, records, labels, cacheEntries } = await this.origin(recording);
     const parts = createParts({
       facts,
+      terms,
       cacheEntries,
       outputs,
       ecs: { host, agent: { id: agent, version: VERSION }, labels, records },
@@ -153,9 +156,11 @@ class Replay {
     const { config } = this;
     if (recording !== undefined) {
       const { header } = await openRecording(recording);
-      const facts: HostFacts = replayFacts(recordedFacts(recording));
+      const lines = recordedFacts(recording);
+      const facts: HostFacts = replayFacts(lines);
+      const terms = replayTerms(lines, new TermTable());
       const { host, agentId: agent, records, labels, cacheEntries } = header;
-      return { host, agent, facts, records, labels, cacheEntries };
+      return { host, agent, facts, terms, records, labels, cacheEntries };
     }
     const here = liveFacts().host();
     const id = config.host.id ?? here?.id ?? 'unknown';
@@ -166,6 +171,7 @@ class Replay {
       host,
       agent: agentId(id),
       facts: noFacts,
+      terms: new TermTable(),
       records: config.records,
       labels: config.labels,
       cacheEntries: config.proc.cacheEntries,
