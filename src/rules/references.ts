@@ -13,7 +13,7 @@ interface Unknown {
 }
 
 /** Comparisons with names that one loading may spend on guesses. */
-const GUESSES_MAX = 200_000;
+const GUESSES_MAX = 50_000;
 
 export class References {
   readonly #byId = new Map<string, Referred>();
