@@ -1,31 +1,26 @@
 // The live agent: builds the parts from the configuration, starts, ticks, reloads and stops them. No logic of its own.
 
 import { join } from 'node:path';
-import { describeHostRules } from './audit/host-rules.ts';
-import { kernelRules } from './audit/kernel-setup.ts';
 import { KEYS } from './audit/keys.ts';
-import type { Loss } from './audit/loss.ts';
-import type { Note } from './audit/mode.ts';
-import { AuditObserver } from './audit/observe.ts';
-import { AuditSource } from './audit/source.ts';
 import type { Config } from './config/config.ts';
 import type { Loaded } from './config/load.ts';
 import { controlPaths } from './control/path.ts';
 import { ControlServer } from './control/server.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
-import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
-import { kernelNeeds, SPARED, wantedRules } from './kernel-needs.ts';
+import { LiveAudit } from './live-audit.ts';
+import { LiveLogs } from './live-logs.ts';
+import type { LiveRun } from './live-run.ts';
 import type { Log } from './log.ts';
 import { Memory } from './memory.ts';
 import { type Outputs, openOutputs } from './output/outputs.ts';
 import { createParts, type Parts } from './parts.ts';
 import type { HostFacts, HostIdentity } from './proc/facts.ts';
-import { auditListeners, commOf } from './proc/listeners.ts';
 import { liveFacts } from './proc/live-facts.ts';
 import { recordFacts } from './proc/record-facts.ts';
 import { RECORDING_VERSION } from './recording/format.ts';
+import { recordTerms } from './recording/terms.ts';
 import { RecordingWriter } from './recording/writer.ts';
 import type { Running } from './reload.ts';
 import { type ReloadAnswer, Reloads, sayLoaded } from './reloads.ts';
@@ -33,16 +28,14 @@ import { type RuleRow, ruleRows } from './rule-rows.ts';
 import { FiredCounts } from './rules/fired.ts';
 import { allRules, type LoadedRuleset, verdictSummary } from './rules-loading.ts';
 import type { Status } from './status.ts';
+import { SqliteTerms } from './store/terms.ts';
 import { VERSION } from './version.ts';
 
 const TICK_MS = 1_000;
-const COALESCE_MS = 50;
 const DRAIN_MS = 5_000;
-/** Bytes of the native ring for each event that may wait. */
-const EVENT_BYTES = 512;
 /** Rules that a heartbeat and `status` name. */
 const FIRED_MAX = 10;
-export const AUDIT_STATE_FILE = 'audit-state.json';
+const TERMS_FILE = 'terms.db';
 
 type OwnEvent = AgentEvent | LossEvent | HeartbeatEvent;
 
@@ -57,10 +50,9 @@ export class Agent {
   private readonly host: HostIdentity;
   private readonly outputs: Outputs;
   private readonly parts: Parts;
-  private readonly observer: AuditObserver;
-  private readonly excluded = new Set<number>();
-  private readonly source: AuditSource;
-  private readonly notes: Note[] = [];
+  private readonly terms: SqliteTerms;
+  private readonly audit: LiveAudit;
+  private readonly logs: LiveLogs;
   private readonly memory = new Memory();
   private recorder: RecordingWriter | undefined;
   private readonly fired = new FiredCounts();
@@ -69,8 +61,6 @@ export class Agent {
   private running: Running;
   private timer: ReturnType<typeof setInterval> | undefined;
   private lastHeartbeatMs: number;
-  /** When the current batch was read; 0 between batches. */
-  private createdMs = 0;
   private ending = false;
 
   /** Throws where an output or the recording can't be opened. */
@@ -97,6 +87,10 @@ export class Agent {
       onRecovered: sink => log.info(`${sink}: writing again`),
       onClosed: sink => this.outputClosed(sink),
     });
+    this.terms = new SqliteTerms({
+      path: join(config.stateDir, TERMS_FILE),
+      onNote: (level, message) => log[level](message),
+    });
     this.parts = createParts({
       facts: this.facts,
       cacheEntries: config.proc.cacheEntries,
@@ -110,6 +104,7 @@ export class Agent {
       events: config.events,
       ruleset: rules.ruleset,
       correlations: rules.correlations,
+      terms: this.recorder === undefined ? this.terms : recordTerms(this.terms, record),
       onAlert: ({ match }) => this.fired.add(match.rule.id),
     });
     this.reloads = new Reloads({
@@ -125,8 +120,14 @@ export class Agent {
       status: () => this.status(),
       rules: () => this.ruleRows(),
     });
-    this.observer = new AuditObserver(this.excluded);
-    this.source = this.createSource();
+    const run = this.liveRun();
+    this.audit = new LiveAudit({
+      run,
+      facts: this.liveFacts,
+      host: this.host,
+      ruleset: () => this.rules.ruleset,
+    });
+    this.logs = new LiveLogs(run);
   }
 
   private get config(): Config {
@@ -139,9 +140,10 @@ export class Agent {
 
   /** Throws AuditError or Error where the source can't start. */
   start(): void {
-    const state = this.source.start(Date.now());
+    const state = this.audit.start(Date.now());
     // After the source: what happens between is in its socket.
     const nowMs = Date.now();
+    this.logs.follow(this.rules.ruleset, nowMs);
     this.recorder?.seed(nowMs);
     this.parts.table.seed(nowMs);
     const { canFire, reasons, notAskedFor } = verdictSummary(this.rules.ruleset);
@@ -154,7 +156,7 @@ export class Agent {
           mode: state.mode,
           kernel: this.host.kernelRelease,
           audit: { enabled: state.status.enabled, backlog_limit: state.status.backlogLimit, rules: state.ruleCount },
-          notes: this.notes.map(({ code, message }) => ({ code, message })),
+          notes: this.audit.notes.map(({ code, message }) => ({ code, message })),
         },
       ),
     );
@@ -193,12 +195,16 @@ export class Agent {
     this.ending = true;
     clearInterval(this.timer);
     this.control.close();
-    this.source.stop(Date.now());
-    const totals = this.source.counters();
+    this.audit.stop(Date.now());
+    const logs = this.logs.counters();
+    this.logs.stop();
+    this.terms.close();
+    const totals = this.audit.counters();
     this.say(
       this.voice.say('agent_stopped', Date.now(), `puppy-hids stopped: ${reason}`, {
         reason,
         audit: totals,
+        ...(logs !== undefined && { logs }),
         pipeline: { ...this.parts.counters },
       }),
     );
@@ -216,87 +222,33 @@ export class Agent {
 
   /** For a crash: puts the kernel back, whatever else is broken. */
   restoreKernel(): void {
-    this.source.stop(Date.now());
+    this.audit.stop(Date.now());
   }
 
-  private createSource(): AuditSource {
-    const { config } = this;
-    const boot = this.liveFacts.boot();
-    const self = this.liveFacts.startTicks(process.pid);
-    const context = hostRuleContext(this.host.architecture);
-    const wanted = {
-      architecture: this.host.architecture,
-      pid: process.pid,
-      context,
-    };
-    return new AuditSource(
-      {
-        mode: config.audit.mode,
-        limits: { backlogLimit: config.audit.backlogLimit, backlogWaitTime: config.audit.backlogWaitTime },
-        receiveBufferBytes: config.audit.receiveBufferBytes,
-        argvMaxBytes: config.audit.argvMaxBytes,
-        ringBytes: config.limits.queueEvents * EVENT_BYTES,
-        coalesceMs: COALESCE_MS,
-        stateFile: join(config.stateDir, AUDIT_STATE_FILE),
-        identity: { bootId: boot?.bootId ?? '', pid: process.pid, startTicks: self ?? 0 },
-        rules: (saddrFam, mode) => {
-          const { ruleset } = this.rules;
-          const keep = new Set(SPARED.filter(type => config.records || ruleset.readsRecord(type)));
-          const texts = this.config.audit.rules;
-          return wantedRules(
-            { ...wanted, texts, keep, needs: kernelNeeds(ruleset.needs, config.events) },
-            saddrFam,
-            mode,
-          );
-        },
-        inspect: status => this.inspect(status.pid),
-        isRunning: (pid, startTicks) => this.liveFacts.startTicks(pid) === startTicks,
-      },
-      {
-        event: event => {
-          if (this.createdMs === 0) this.createdMs = Date.now();
-          this.recorder?.audit(event, this.createdMs);
-          const observation = this.observer.observe(event, this.createdMs);
-          if (observation !== undefined) this.parts.pipeline(observation);
-        },
-        batchEnd: () => {
-          this.outputs.pump();
-          this.createdMs = 0;
-        },
-        losses: (losses, fromMs, toMs) => this.sayLosses(losses, fromMs, toMs),
-        note: note => {
-          this.notes.push(note);
-          this.tell(note.level, note.message);
-        },
-        availability: (up, message) => {
-          this.tell(up ? 'info' : 'error', message);
-          this.say(this.voice.say(up ? 'source_up' : 'source_down', Date.now(), message, { source: 'audit' }));
-        },
-      },
-      () => this.observer.incomplete,
-    );
-  }
-
-  private inspect(auditPid: number) {
-    const owner = auditPid === 0 ? undefined : commOf(auditPid);
-    const host = describeHostRules(kernelRules(), this.host.architecture);
-    this.excluded.clear();
-    for (const type of host.excludedTypes) this.excluded.add(type);
-    this.recorder?.excluded(host.excludedTypes);
+  private liveRun(): LiveRun {
+    const { log, recorder } = this;
     return {
-      ownerAlive: owner !== undefined,
-      ...(owner !== undefined && { ownerName: owner }),
-      rules: host.texts,
-      excludedTypes: host.excludedNames,
-      listeners: auditListeners(),
+      config: () => this.config,
+      log,
+      recorder,
+      pipeline: this.parts.pipeline,
+      pump: () => this.outputs.pump(),
+      sayLoss: loss => {
+        const event = this.voice.loss(Date.now(), loss);
+        log.warning(event.message);
+        this.say(event);
+      },
+      sayAvailability: (source, up, message) => {
+        log[up ? 'info' : 'error'](message);
+        this.say(this.voice.say(up ? 'source_up' : 'source_down', Date.now(), message, { source }));
+      },
     };
   }
 
   private tick(): void {
     const nowMs = Date.now();
-    this.source.tick(nowMs);
-    // Who wrote most is asked for within one tick, when something was lost in it.
-    this.observer.takeHeaviest();
+    this.audit.tick(nowMs);
+    this.logs.tick(nowMs);
     this.recorder?.tick(nowMs);
     this.parts.tick(nowMs);
     if (nowMs - this.lastHeartbeatMs >= this.config.heartbeatMs || nowMs < this.lastHeartbeatMs) this.heartbeat();
@@ -322,10 +274,11 @@ export class Agent {
     const { config, rules } = this;
     this.outputs.setLevels(config.minLevel, config.outputs);
     this.parts.setRuleset(rules.ruleset, rules.correlations);
-    this.fired.keep(new Set(rules.lines.keys()));
+    this.fired.keep(new Set(allRules(rules).map(({ info }) => info.id)));
     this.memory.compact(performance.now());
     try {
-      this.source.refreshRules();
+      this.logs.follow(rules.ruleset, Date.now());
+      this.audit.refreshRules();
       return [];
     } catch (error) {
       return [`asking the kernel for what the new rules need: ${(error as Error).message}`];
@@ -334,12 +287,15 @@ export class Agent {
 
   private counters(nowMs: number): Record<string, unknown> {
     const { user, system } = process.cpuUsage();
+    const logs = this.logs.counters();
     return {
       uptime_s: Math.round((nowMs - this.startedMs) / 1000),
-      audit: this.source.counters(),
+      audit: this.audit.counters(),
+      ...(logs !== undefined && { logs }),
       process_table: { ...this.parts.table.counters },
+      judge: this.parts.judge.counters(),
       pipeline: { ...this.parts.counters },
-      rules: { loaded: this.rules.lines.size, rejected: this.rules.rejected },
+      rules: { loaded: allRules(this.rules).length, rejected: this.rules.rejected },
       fired: this.fired.top(FIRED_MAX),
       outputs: Object.fromEntries(this.outputs.counters().map(({ name, ...counters }) => [name, counters])),
       memory: { rss_bytes: process.memoryUsage.rss() },
@@ -348,7 +304,7 @@ export class Agent {
   }
 
   private status(): Status {
-    const { mode, ruleCount } = this.source.state();
+    const { mode, ruleCount } = this.audit.state();
     const titles = new Map(allRules(this.rules).map(({ info }) => [info.id, info.title]));
     return {
       version: VERSION,
@@ -357,7 +313,7 @@ export class Agent {
       mode,
       kernelRules: ruleCount,
       rules: {
-        loaded: this.rules.lines.size,
+        loaded: allRules(this.rules).length,
         canFire: verdictSummary(this.rules.ruleset).canFire,
         rejected: this.rules.rejected,
       },
@@ -380,25 +336,6 @@ export class Agent {
         `no control socket, so "puppy-hids status" and "reload" don't find this agent (SIGHUP reloads too): ${(error as Error).message}`,
       );
     }
-  }
-
-  private sayLosses(losses: readonly Loss[], fromMs: number, toMs: number): void {
-    const heaviest = this.observer.takeHeaviest();
-    for (const loss of losses) {
-      const event = this.voice.loss(Date.now(), {
-        source: 'audit',
-        ...loss,
-        fromMs,
-        toMs,
-        ...(heaviest !== undefined && { heaviest }),
-      });
-      this.log.warning(event.message);
-      this.say(event);
-    }
-  }
-
-  private tell(level: Note['level'] | 'error', message: string): void {
-    this.log[level](message);
   }
 
   private openRecorder(): RecordingWriter | undefined {

@@ -4,7 +4,7 @@ import type { Loaded } from './config/load.ts';
 import type { Log } from './log.ts';
 import { type Prepared, prepareReload, type RuleChanges, type Running, Turns } from './reload.ts';
 import { formatProblem, type Problem } from './rules/problem.ts';
-import { type LoadedRuleset, verdictSummary } from './rules-loading.ts';
+import { allRules, type LoadedRuleset, verdictSummary } from './rules-loading.ts';
 
 /** Of one reload; the rest is in the log and in `check`. */
 const PROBLEMS_MAX = 100;
@@ -86,7 +86,7 @@ export class Reloads {
     for (const note of notes) log.error(note);
     sayLoaded(say, next.rules, changes);
     const { added, removed, changed } = changes;
-    const message = `${next.rules.lines.size} rules loaded: ${added.length} added, ${removed.length} removed, ${changed.length} changed`;
+    const message = `${allRules(next.rules).length} rules loaded: ${added.length} added, ${removed.length} removed, ${changed.length} changed`;
     log.info(message);
     if (settings.taken.length > 0) log.info(`settings that changed: ${settings.taken.join(', ')}`);
     const fresh = settings.restart.filter(name => !this.#told.has(name));
@@ -99,7 +99,7 @@ export class Reloads {
 type Told = Omit<ReloadAnswer, 'rules' | 'canFire' | 'problems' | 'errors'>;
 
 function ruleCounts(loaded: LoadedRuleset): { readonly rules: number; readonly canFire: number } {
-  return { rules: loaded.lines.size, canFire: verdictSummary(loaded.ruleset).canFire };
+  return { rules: allRules(loaded).length, canFire: verdictSummary(loaded.ruleset).canFire };
 }
 
 /** What holds now, and what was left out of it. */
