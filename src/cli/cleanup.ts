@@ -2,8 +2,8 @@
 
 import os from 'node:os';
 import { join } from 'node:path';
-import { AUDIT_STATE_FILE } from '../agent.ts';
 import { readSavedState, removeSavedState, restoreKernel } from '../audit/saved-state.ts';
+import { AUDIT_STATE_FILE } from '../live-audit.ts';
 import { missingCapabilities } from '../proc/listeners.ts';
 import { liveFacts } from '../proc/live-facts.ts';
 import { readArguments, UsageError } from './args.ts';
