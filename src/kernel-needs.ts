@@ -1,28 +1,87 @@
-// What the loaded rules and the options ask of the kernel, as kernel rules.
+// What the loaded rules and the options ask of the kernel, as kernel rules. Pure: what is on the host is asked of the context.
 
-import { defaultRules, type RuleNeeds } from './audit/kernel-rules/defaults.ts';
+import { defaultRules, type KeyedNeed, type RuleNeeds } from './audit/kernel-rules/defaults.ts';
+import { knownKey, PROGRAM_FOLDERS } from './audit/kernel-rules/known-keys.ts';
 import { parseRule } from './audit/kernel-rules/parse.ts';
 import type { RuleContext } from './audit/kernel-rules/rule.ts';
+import { type HostFiles, planWatches, type WatchPlan } from './audit/kernel-rules/watches.ts';
 import type { WantedRule } from './audit/kernel-setup.ts';
 import type { Mode } from './audit/mode.ts';
+import { ARCH } from './audit/tables/arches.ts';
 import type { Needs } from './rules/needs.ts';
 
 export const KEY_PREFIX = 'puppy';
 
-/** `events`: every event is written, so that more is asked than the rules need. */
-export function kernelNeeds(needs: Needs, events: boolean): RuleNeeds {
-  return {
-    exec: true,
+export type KernelContext = RuleContext & HostFiles;
+
+export interface KernelAsk {
+  /** As `auditctl -l` lists them. */
+  readonly rules: readonly string[];
+  /** What isn't asked, or costs much, and why: whole sentences without a full stop. */
+  readonly notes: readonly string[];
+}
+
+/** The kernel rules that one rule's needs come to, apart from what other rules ask: for a reader. */
+export function kernelAskOf(needs: Needs, context: KernelContext): KernelAsk {
+  const { wanted, notes, absent } = ruleNeeds(needs, context);
+  const told = [...needs.unasked, ...notes];
+  if (absent.length > 0) told.push(`watched as soon as their folders are there: ${absent.join(', ')}`);
+  const arch = context.arch === ARCH.aarch64 ? 'aarch64' : 'x86_64';
+  const note = (text: string): void => void told.push(text);
+  const rules = defaultRules({ arch, needs: wanted, saddrFam: true, keyPrefix: KEY_PREFIX, note });
+  return { rules: rules.map(({ text }) => text), notes: told };
+}
+
+export const kernelRulesOf = (needs: Needs, context: KernelContext): readonly string[] =>
+  kernelAskOf(needs, context).rules;
+
+/** What rules need, with the host's files. */
+function ruleNeeds(needs: Needs, host: HostFiles): { readonly wanted: RuleNeeds } & Omit<WatchPlan, 'watches'> {
+  const { watches, notes, absent } = planWatches(needs.files, host);
+  const wanted = {
+    exec: needs.exec,
     execFailed: needs.execFailed,
-    connect: needs.connect || events,
-    accept: needs.accept || events,
+    connect: needs.connect,
+    accept: needs.accept,
+    bind: false,
+    listen: false,
+    rootChanges: false,
+    calls: needs.calls,
+    watches,
+    keys: needs.keys.map(key => keyed(key, host)).filter(need => need !== undefined),
+  };
+  return { wanted, notes, absent };
+}
+
+function keyed(key: string, host: HostFiles): KeyedNeed | undefined {
+  const known = knownKey(key);
+  if (known === undefined) return undefined;
+  const { programs = [], family } = known;
+  const paths = programs.flatMap(name => PROGRAM_FOLDERS.map(folder => host.realPath(`${folder}/${name}`)));
+  const there = [...new Set(paths.filter(path => path !== undefined))].sort();
+  return { keys: [key], programs: there, ...(family !== undefined && { family }) };
+}
+
+/** `events`: every event is written, so that more is asked than the rules need. */
+export function kernelNeeds(needs: Needs, events: boolean, host: HostFiles = NO_FILES): RuleNeeds {
+  const { wanted } = ruleNeeds(needs, host);
+  const { exec, execFailed, connect, accept, calls, files, keys } = needs;
+  // Whatever the kernel is asked for happened in a process, which an alert tells with its ancestors.
+  const processes = exec || execFailed || connect || accept || events || calls.length + files.length + keys.length > 0;
+  return {
+    ...wanted,
+    exec: processes,
+    connect: connect || events,
+    accept: accept || events,
     bind: events,
     listen: events,
     // Whose root a process is in decides what its paths mean.
-    rootChanges: true,
+    rootChanges: processes,
     exit: events,
   };
 }
+
+const NO_FILES: HostFiles = { isDirectory: () => false, list: () => [], realPath: () => undefined };
 
 export interface KernelRulesOptions {
   readonly architecture: string;
@@ -44,13 +103,20 @@ export const SPARED = ['PROCTITLE', 'BPRM_FCAPS'] as const;
 /** Our own rules, then the configured ones, which were checked when the configuration was read. */
 export function wantedRules(options: KernelRulesOptions, saddrFam: boolean, mode: Mode): WantedRule[] {
   const arch = options.architecture === 'aarch64' ? 'aarch64' : 'x86_64';
-  const own = defaultRules({ arch, pid: options.pid, needs: options.needs, saddrFam, keyPrefix: KEY_PREFIX });
+  const { pid, needs } = options;
+  const own = defaultRules({ arch, pid, needs, saddrFam, keyPrefix: KEY_PREFIX, keyedFirst: mode === 'own' });
   const spared = SPARED.filter(type => mode === 'own' && options.texts.length === 0 && !options.keep.has(type));
   const texts = [...options.texts, ...spared.map(type => `-a always,exclude -F msgtype=${type}`)];
   const others = texts.flatMap((text): WantedRule[] => {
     const parsed = parseRule(text, options.context);
     if (!('ok' in parsed) || parsed.ok.kind !== 'add') return [];
-    return [{ text, rule: parsed.ok.rule, optional: false }];
+    return [{ text, rule: parsed.ok.rule, optional: false, keys: [] }];
   });
   return [...own, ...others];
 }
+
+/** What the rules are about and the kernel isn't asked for, or what costs much: for the log. */
+export const kernelNotes = (needs: Needs, host: HostFiles): readonly string[] => [
+  ...needs.unasked,
+  ...ruleNeeds(needs, host).notes,
+];

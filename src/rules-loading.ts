@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import builtinPath from '../build/builtin-rules.bin' with { type: 'file' };
+import { Memory } from './memory.ts';
 import type { Correlation, Rule } from './rules/ast.ts';
 import { type LoadedRules, loadRules, loadRulesInSteps, type RuleText } from './rules/load.ts';
 import { fileProblem, type Problem } from './rules/problem.ts';
@@ -13,6 +14,8 @@ const BUILTIN = 'builtin';
 
 /** How long a load in the background works before everything else gets its turn. */
 const SLICE_MS = 10;
+/** While two sets are held, what parsing leaves behind doesn't pile up for longer. */
+const COLLECT_MS = 500;
 
 export interface LoadedRuleset {
   readonly ruleset: Ruleset;
@@ -52,6 +55,7 @@ export async function loadRulesetInBackground(
 ): Promise<LoadedRuleset> {
   const wanted = rulePaths(paths);
   const steps = loadRulesInSteps(...sources(wanted));
+  const memory = new Memory(COLLECT_MS);
   for (;;) {
     const end = performance.now() + SLICE_MS;
     while (performance.now() < end) {
@@ -60,6 +64,7 @@ export async function loadRulesetInBackground(
       await othersTurn();
       return compiled(step.value, wanted, tuning);
     }
+    memory.tick(performance.now());
     await othersTurn();
   }
 }
@@ -84,7 +89,7 @@ export interface VerdictSummary {
   readonly canFire: number;
   /** What keeps the others from it, with how many. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** Of those that can fire: rules over records that this version doesn't ask the kernel for. The host's own audit rules may bring them. */
+  /** Of those that can fire: rules of which nothing is asked of the kernel. The host's own audit rules may bring their records. */
   readonly notAskedFor: number;
 }
 
@@ -98,9 +103,9 @@ export function verdictSummary(ruleset: Ruleset): VerdictSummary {
       continue;
     }
     canFire++;
-    const asked = needs.exec || needs.execFailed || needs.connect || needs.accept;
-    if (!asked && needs.syscalls.length + needs.files.length + needs.keys.length + needs.recordTypes.length > 0)
-      notAskedFor++;
+    const { exec, connect, accept, logs, calls, files, keys, unasked } = needs;
+    const asked = exec || connect || accept || logs || calls.length + files.length + keys.length > 0;
+    if (!asked && unasked.length > 0) notAskedFor++;
   }
   return { canFire, reasons, notAskedFor };
 }

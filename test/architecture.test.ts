@@ -135,7 +135,9 @@ describe('where the world is touched', () => {
   });
 
   test('only the readers of /proc name it', () => {
-    const bad = sources.filter(s => /['"`]\/proc\b(?!\/self\/fd)/.test(s.code) && !PROC_READERS.has(s.path));
+    const named = sources.filter(s => /['"`]\/proc\b(?!\/self\/fd)/.test(s.code) && !PROC_READERS.has(s.path));
+    // What is pure can name it without reading it: a watch of the kernel's.
+    const bad = named.filter(s => !PURE.some(p => p.test(s.path)));
     expect(bad.map(s => s.path)).toEqual([]);
   });
 });

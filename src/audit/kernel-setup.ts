@@ -2,7 +2,7 @@
 
 import { AuditError, type AuditStatus, addRule, deleteRule, listRules, setStatus } from './control.ts';
 import { decodeRule, encodeRule } from './kernel-rules/bytes.ts';
-import { type Rule, ruleEquals } from './kernel-rules/rule.ts';
+import { type Rule, ruleEquals, ruleKeys } from './kernel-rules/rule.ts';
 import { removeSavedState, restoreKernel, type SavedState, writeSavedState } from './saved-state.ts';
 
 export interface WantedRule {
@@ -10,6 +10,8 @@ export interface WantedRule {
   readonly rule: Rule;
   /** Where the kernel refuses it (EINVAL), go on without. */
   readonly optional: boolean;
+  /** Keys that our own rules look for in its events. */
+  readonly keys: readonly string[];
 }
 
 export interface Limits {
@@ -39,14 +41,19 @@ export function kernelRules(): Rule[] {
     .flatMap(decoded => ('ok' in decoded ? [decoded.ok] : []));
 }
 
-/** Whether every event of `ours` is produced by the host's rule too: the same list, more syscalls, no more conditions. */
-export function covers(host: Rule, ours: Rule): boolean {
+/** Whether every event of `ours` is produced by the host's rule too, with the keys: the same list, more syscalls, no more conditions. */
+export function covers(host: Rule, ours: Rule, keys: readonly string[] = []): boolean {
   if (host.list !== ours.list || host.action !== 'always') return false;
+  const hostKeys = ruleKeys(host);
+  if (!keys.every(key => hostKeys.includes(key))) return false;
   if (!ours.mask.every((word, i) => (word & ~host.mask[i]!) === 0)) return false;
   return host.fields.every(
     f => f.field === 'key' || ours.fields.some(g => g.field === f.field && g.op === f.op && g.value === f.value),
   );
 }
+
+/** As the kernel holds it: with the flag that puts it in front it finds none of the same. */
+const inKernel = (rule: Rule): Rule => ({ ...rule, prepend: false });
 
 export class KernelSetup {
   private readonly path: string;
@@ -85,22 +92,46 @@ export class KernelSetup {
     this.save();
   }
 
-  /** Adds the rules that the host's own don't make needless. Throws only where nothing can be added at all (EPERM). */
-  addRules(wanted: readonly WantedRule[]): AddedRules {
-    const host = kernelRules().filter(rule => !this.rules.some(ours => ruleEquals(rule, ours)));
+  /**
+   * The kernel has these rules of ours from now on, but for those that the host's own make needless. Rules that stay are not touched;
+   * what is new is added before what is needless goes, so that nothing is unseen meanwhile. Throws only where nothing can be changed at
+   * all (EPERM).
+   */
+  replaceRules(wanted: readonly WantedRule[]): AddedRules {
+    // One that must go to the front is deleted first: the kernel would find the new one for the old.
+    const behind = this.rules.filter(
+      ours => !ours.prepend && wanted.some(({ rule }) => rule.prepend && ruleEquals(ours, rule)),
+    );
+    if (behind.length > 0) this.remove(behind);
+    const before = this.rules;
+    const isOurs = (rule: Rule): boolean => before.some(ours => ruleEquals(ours, rule));
+    const result = this.add(wanted.filter(({ rule }) => !isOurs(rule)));
+    const needless = before.filter(ours => !wanted.some(({ rule }) => ruleEquals(ours, rule)));
+    if (needless.length > 0) this.remove(needless);
+    // Where a rule stands in the list isn't part of it, but says where it goes should it be added again.
+    this.rules = this.rules.map(ours => wanted.find(({ rule }) => ruleEquals(ours, rule))?.rule ?? ours);
+    return result;
+  }
+
+  private add(wanted: readonly WantedRule[]): AddedRules {
     const added: string[] = [];
     const covered: string[] = [];
     const refused: { text: string; code: string; optional: boolean }[] = [];
-    const ours = wanted.filter(({ text, rule }) => {
-      const isNeedless = host.some(h => covers(h, rule));
+    if (wanted.length === 0) return { added, covered, refused };
+    const host = kernelRules().filter(rule => !this.rules.some(ours => ruleEquals(rule, ours)));
+    const ours = wanted.filter(({ text, rule, keys }) => {
+      const isNeedless = host.some(h => covers(h, rule, keys));
       if (isNeedless) covered.push(text);
       return !isNeedless;
     });
+    if (ours.length === 0) return { added, covered, refused };
     const before = this.rules;
     this.rules = [...before, ...ours.map(({ rule }) => rule)];
     this.save();
     const taken: Rule[] = [];
-    for (const { text, rule, optional } of ours) {
+    // What goes to the front of the list is added last first, to stand there in order.
+    const front = ours.filter(({ rule }) => rule.prepend).reverse();
+    for (const { text, rule, optional } of [...front, ...ours.filter(({ rule }) => !rule.prepend)]) {
       try {
         addRule(encodeRule(rule));
         added.push(text);
@@ -116,33 +147,28 @@ export class KernelSetup {
     return { added, covered, refused };
   }
 
-  /** Which of our rules somebody deleted. */
-  missingRules(): Rule[] {
-    if (this.rules.length === 0) return [];
+  /**
+   * Adds again those of our rules that are gone: somebody deleted them, or the folder that they watched. What the kernel doesn't take
+   * is no rule of ours any more.
+   */
+  repair(): { readonly missing: number; readonly added: number } {
+    if (this.rules.length === 0) return { missing: 0, added: 0 };
     const now = kernelRules();
-    return this.rules.filter(ours => !now.some(rule => ruleEquals(rule, ours)));
-  }
-
-  /** Adds them again; gives how many the kernel took. */
-  readdRules(rules: readonly Rule[]): number {
-    let count = 0;
-    for (const rule of rules) {
+    const missing = this.rules.filter(ours => !now.some(rule => ruleEquals(rule, ours)));
+    const failed = missing.filter(rule => {
       try {
         addRule(encodeRule(rule));
-        count++;
+        return false;
       } catch (error) {
         if (!(error instanceof AuditError)) throw error;
+        return error.code !== 'EEXIST';
       }
+    });
+    if (failed.length > 0) {
+      this.rules = this.rules.filter(rule => !failed.includes(rule));
+      this.save();
     }
-    return count;
-  }
-
-  /** Other rules than before: what is new is added before what is needless goes, so that nothing is unseen meanwhile. */
-  replaceRules(wanted: readonly WantedRule[]): AddedRules {
-    const before = [...this.rules];
-    const result = this.addRules(wanted.filter(({ rule }) => !before.some(ours => ruleEquals(rule, ours))));
-    this.remove(before.filter(ours => !wanted.some(({ rule }) => ruleEquals(rule, ours))));
-    return result;
+    return { missing: missing.length, added: missing.length - failed.length };
   }
 
   deleteRules(): void {
@@ -152,7 +178,7 @@ export class KernelSetup {
   private remove(rules: readonly Rule[]): void {
     for (const rule of rules) {
       try {
-        deleteRule(encodeRule(rule));
+        deleteRule(encodeRule(inKernel(rule)));
       } catch (error) {
         if (!(error instanceof AuditError && error.code === 'ENOENT')) throw error;
       }
@@ -177,7 +203,7 @@ export class KernelSetup {
   }
 
   private state(): SavedState {
-    const rules = this.rules.map(rule => Buffer.from(encodeRule(rule)).toString('base64'));
+    const rules = this.rules.map(rule => Buffer.from(encodeRule(inKernel(rule))).toString('base64'));
     return { version: 1, ...this.identity, changed: this.changed, rules };
   }
 

@@ -25,6 +25,8 @@ const ABSENT_TICKS = 3;
 const OVERLAP_MS = 5_000;
 const OVERLAP_SERIALS = 1 << 14;
 const BACKLOG_DRAIN_MS = 1_000;
+/** How often what the host has (folders to watch, programs) is looked at again. */
+const REFRESH_MS = 30_000;
 
 export interface AuditSourceOptions {
   readonly mode: RequestedMode;
@@ -37,8 +39,10 @@ export interface AuditSourceOptions {
   readonly identity: SetupIdentity;
   /** What the agent asks of the kernel; without `saddrFam` for kernels that don't know the field. */
   readonly rules: (saddrFam: boolean, mode: Mode) => readonly WantedRule[];
-  /** The host's state apart from the kernel's own answers. */
+  /** The host's state apart from the kernel's own answers; also called when the host's rules may have changed. */
   readonly inspect: (status: AuditStatus) => Omit<HostAuditState, 'status'>;
+  /** Whether there is a process of that pid: asked once a second. */
+  readonly isAlive: (pid: number) => boolean;
   /** Whether the process that left a saved state is still there. */
   readonly isRunning: (pid: number, startTicks: number) => boolean;
 }
@@ -82,6 +86,9 @@ export class AuditSource {
   private yieldedUntilMs = 0;
   private absentTicks = 0;
   private checkRules = false;
+  private refreshAtMs = 0;
+  /** Rules whose refusal was told. */
+  private readonly refusals = new Set<string>();
   private down: string | undefined;
   private auditWasEnabled = true;
   private stopping = false;
@@ -229,6 +236,7 @@ export class AuditSource {
 
   /** The rules of the present mode in place of those before. */
   private applyRules(): void {
+    this.refreshAtMs = performance.now() + REFRESH_MS;
     if (this.mode === 'observe' || !this.rulesWanted) return;
     let result = this.setup.replaceRules(this.options.rules(this.saddrFam, this.mode));
     if (result.refused.some(r => r.code === 'EINVAL' && r.text.includes('saddr_fam'))) {
@@ -241,10 +249,14 @@ export class AuditSource {
   private tellAdded(result: AddedRules): void {
     this.added = result;
     for (const { text, code, optional } of result.refused) {
+      if (this.refusals.has(text)) continue;
+      this.refusals.add(text);
+      // What is watched may have gone while it was asked for.
+      const isGone = code === 'ENOENT';
       this.sink.note({
         code: 'audit_rule_refused',
-        level: optional ? 'info' : 'warning',
-        message: `the kernel doesn't take the audit rule "${text}": ${code}`,
+        level: optional || isGone ? 'info' : 'warning',
+        message: `the kernel doesn't take the audit rule "${text}": ${code}${isGone ? ' (its folder is gone; tried again)' : ''}`,
       });
     }
   }
@@ -286,7 +298,8 @@ export class AuditSource {
       provokeRecord(status);
     }
     if (this.mode !== 'own' && this.options.mode === 'auto') this.ownIfFree(status);
-    if (this.checkRules) this.repairRules();
+    if (this.checkRules) this.repairRules(status);
+    if (performance.now() >= this.refreshAtMs) this.applyRules();
     const enabled = status.enabled !== 0;
     if (enabled !== this.auditWasEnabled) {
       this.auditWasEnabled = enabled;
@@ -325,7 +338,7 @@ export class AuditSource {
 
   private pidLost(status: AuditStatus): void {
     this.setDown(`the kernel took the audit pid away (now ${status.pid})`);
-    if (status.pid !== 0 && this.options.inspect(status).ownerAlive) {
+    if (status.pid !== 0 && this.options.isAlive(status.pid)) {
       if (this.options.mode !== 'auto') return;
       this.closeReader();
       this.setup.releaseLimits();
@@ -339,7 +352,7 @@ export class AuditSource {
 
   /** In `share` and `observe`: becomes the owner when no audit daemon is there any more. */
   private ownIfFree(status: AuditStatus): void {
-    const free = status.enabled !== 2 && (status.pid === 0 || !this.options.inspect(status).ownerAlive);
+    const free = status.enabled !== 2 && (status.pid === 0 || !this.options.isAlive(status.pid));
     this.absentTicks = free ? this.absentTicks + 1 : 0;
     if (!free) this.yieldedUntilMs = 0;
     if (this.absentTicks < ABSENT_TICKS || performance.now() < this.yieldedUntilMs) return;
@@ -385,16 +398,18 @@ export class AuditSource {
     this.reader = undefined;
   }
 
-  private repairRules(): void {
+  private repairRules(status: AuditStatus): void {
     this.checkRules = false;
-    const missing = this.setup.missingRules();
-    if (missing.length === 0) return;
-    const count = this.setup.readdRules(missing);
+    this.options.inspect(status);
+    const { missing, added } = this.setup.repair();
+    if (missing === 0) return;
     this.sink.note({
       code: 'audit_rules_deleted',
       level: 'warning',
-      message: `somebody deleted ${missing.length} of the agent's audit rules; ${count} added again. What happened between is not seen`,
+      message: `${missing} of the agent's audit rules were deleted, by somebody or with the folder that they watched; ${added} added again. What happened between is not seen`,
     });
+    // A folder that was made anew.
+    if (added < missing) this.applyRules();
   }
 
   private report(nowMs: number): void {

@@ -1,15 +1,17 @@
 // What a rule needs of the kernel: which events must be asked for so that it can fire. Pure.
 
+import type { CallNeed } from '../audit/kernel-rules/calls.ts';
+import { isFrequent, isNarrow } from '../audit/kernel-rules/cost.ts';
+import { knownKey } from '../audit/kernel-rules/known-keys.ts';
+import { callsForRecord, whyNoRecord } from '../audit/kernel-rules/record-sources.ts';
+import type { FileNeed } from '../audit/kernel-rules/watches.ts';
+import { ARCH } from '../audit/tables/arches.ts';
+import { syscallName, syscallNames, syscallNumber } from '../audit/tables/syscalls.ts';
 import type { Condition, Item, Rule, SelectionNode } from './ast.ts';
-import { type Access, accessOf } from './audit-access.ts';
+import { accessOf } from './audit-access.ts';
+import { callConditions, globsOf } from './call-conditions.ts';
 import type { Stream } from './fields.ts';
-import { globText } from './glob.ts';
-
-interface FileNeed {
-  /** A path, or a Sigma pattern of paths. */
-  readonly path: string;
-  readonly access: Access;
-}
+import { type Glob, globText, matchGlob } from './glob.ts';
 
 export interface Needs {
   readonly exec: boolean;
@@ -17,15 +19,17 @@ export interface Needs {
   readonly connect: boolean;
   readonly accept: boolean;
   /** System calls that rules of `service: auditd` name, execve aside. */
-  readonly syscalls: readonly string[];
+  readonly calls: readonly CallNeed[];
   /** Files that such rules name in PATH records, execution aside. */
   readonly files: readonly FileNeed[];
-  /** Keys that a host's audit rules would set. */
+  /** Keys that a host's audit rules would set, and ours do. */
   readonly keys: readonly string[];
   /** Record types of user space and of the kernel that no audit rule of ours brings: `ADD_USER`, `SERVICE_STOP`, `TTY`. */
   readonly recordTypes: readonly string[];
   /** Lines of the host's logs. */
   readonly logs: boolean;
+  /** What the rule is about and the kernel isn't asked for, with the reason: it fires where the host's own audit rules bring it. */
+  readonly unasked: readonly string[];
 }
 
 export const NO_NEEDS: Needs = {
@@ -33,15 +37,16 @@ export const NO_NEEDS: Needs = {
   execFailed: false,
   connect: false,
   accept: false,
-  syscalls: [],
+  calls: [],
   files: [],
   keys: [],
   recordTypes: [],
   logs: false,
+  unasked: [],
 };
 
 /** Records that every exec event brings. */
-const EXEC_RECORDS = new Set(['EXECVE', 'SYSCALL', 'CWD', 'PROCTITLE', 'BPRM_FCAPS', 'PATH']);
+const EXEC_RECORDS = new Set(['EXECVE', 'SYSCALL', 'CWD', 'PROCTITLE', 'BPRM_FCAPS', 'PATH', 'EOE']);
 
 export function needsOf(rule: Rule, stream: Stream): Needs {
   if (stream === 'exec') return { ...NO_NEEDS, exec: true };
@@ -53,16 +58,18 @@ export function needsOf(rule: Rule, stream: Stream): Needs {
 export function mergeNeeds(all: readonly Needs[]): Needs {
   const texts = (pick: (needs: Needs) => readonly string[]): string[] => [...new Set(all.flatMap(pick))].sort();
   const files = new Map(all.flatMap(needs => needs.files).map(file => [`${file.access} ${file.path}`, file]));
+  const calls = new Map(all.flatMap(needs => needs.calls).map(call => [JSON.stringify(call), call]));
   return {
     exec: all.some(needs => needs.exec),
     execFailed: all.some(needs => needs.execFailed),
     connect: all.some(needs => needs.connect),
     accept: all.some(needs => needs.accept),
-    syscalls: texts(needs => needs.syscalls),
+    calls: [...calls.keys()].sort().map(key => calls.get(key)!),
     files: [...files.keys()].sort().map(key => files.get(key)!),
     keys: texts(needs => needs.keys),
     recordTypes: texts(needs => needs.recordTypes),
     logs: all.some(needs => needs.logs),
+    unasked: texts(needs => needs.unasked),
   };
 }
 
@@ -74,34 +81,110 @@ function networkNeeds(rule: Rule): Needs {
 }
 
 function recordNeeds(rule: Rule, items: readonly Item[]): Needs {
+  const unasked: string[] = [];
   const types = textsOf(items, 'type').map(type => type.toUpperCase());
-  const names = [...textsOf(items, 'SYSCALL'), ...textsOf(items, 'syscall')].map(name => name.toLowerCase());
-  const syscalls = names.filter(name => !/^execve(?:at)?$/.test(name));
-  const access = accessOf(rule);
-  const paths = textsOf(items, 'name');
-  const files = access === 'execute' ? [] : paths.map(path => ({ path, access: access ?? ('write' as const) }));
+  const others = types.filter(type => !EXEC_RECORDS.has(type) && !/[*?]/.test(type));
+  const written = [...globsOf(items, 'SYSCALL'), ...globsOf(items, 'syscall')];
+  const names = written.flatMap(glob => namesOf(glob, unasked));
+  const execs = names.filter(name => /^execve(?:at)?$/.test(name));
+  const keys = textsOf(items, 'key');
+  const files = filesOf(rule, items, unasked);
+  const calls = [
+    ...callsOf(
+      names.filter(name => !execs.includes(name)),
+      items,
+      keys,
+      unasked,
+    ),
+    // These records belong to a call; what else the rule says is of the record, not of the call.
+    ...others.flatMap(type => callsOf([...callsForRecord(type)], [], [], unasked)),
+  ];
+  for (const type of others) {
+    const why = whyNoRecord(type);
+    if (why !== undefined) unasked.push(why);
+  }
+  const known = names.length > 0 ? [] : keys.filter(key => knownKey(key) !== undefined);
+  if (names.length === 0) {
+    for (const key of keys)
+      if (knownKey(key) === undefined)
+        unasked.push(`no kernel rule of ours sets the key "${key}": give one in audit.rules (-k ${key})`);
+  }
   const failed = textsOf(items, 'success').some(text => text.toLowerCase() === 'no');
-  const others = types.filter(type => !EXEC_RECORDS.has(type));
   // A record that is named by nothing else comes with process starts.
-  const isExec = syscalls.length === 0 && files.length === 0 && others.length === 0;
+  const isOfExec = types.length === 0 || types.some(type => EXEC_RECORDS.has(type));
+  const isExec = isOfExec && written.length + files.length + others.length + keys.length + unasked.length === 0;
+  const exec = isExec || execs.length > 0 || types.includes('EXECVE');
   return {
     ...NO_NEEDS,
-    exec: isExec || names.length > syscalls.length || types.includes('EXECVE'),
-    execFailed: failed && syscalls.length === 0,
-    syscalls,
+    exec,
+    execFailed: failed && exec,
+    calls,
     files,
-    keys: textsOf(items, 'key'),
+    keys: known,
     recordTypes: others,
+    unasked,
   };
 }
 
-/** What is written for a field that is compared by its text. */
-function textsOf(items: readonly Item[], field: string): string[] {
-  return items
-    .filter(item => item.field === field && !item.negated)
-    .flatMap(item => item.values.flatMap(value => value.tests))
-    .flatMap(test => (test.op === 'glob' ? [globText(test.glob)] : []));
+/** The system calls that a pattern names, in any of the architectures' tables. */
+function namesOf(glob: Glob, unasked: string[]): readonly string[] {
+  const text = globText(glob).toLowerCase();
+  if (/^\d+$/.test(text)) {
+    const name = syscallName(ARCH.x86_64, Number(text));
+    if (name !== undefined) return [name];
+  } else {
+    const known = TABLES.flatMap(arch => [...syscallNames(arch)]);
+    const lower = glob.map(part => (typeof part === 'string' ? part.toLowerCase() : part));
+    const names = [...new Set(known.filter(name => matchGlob(lower, name)))];
+    if (names.length > 0) return names;
+    if (TABLES.some(arch => syscallNumber(arch, text) !== undefined)) return [text];
+  }
+  unasked.push(`no system call is called "${globText(glob)}"`);
+  return [];
 }
+
+const TABLES = [ARCH.x86_64, ARCH.aarch64, ARCH.i386, ARCH.arm];
+
+function callsOf(
+  names: readonly string[],
+  items: readonly Item[],
+  keys: readonly string[],
+  unasked: string[],
+): readonly CallNeed[] {
+  if (names.length === 0) return [];
+  const ways = callConditions(items);
+  const asked = names.filter(name => !isFrequent(name) || ways.every(isNarrow));
+  for (const name of names) {
+    if (!asked.includes(name))
+      unasked.push(
+        `the system call "${name}" is too frequent to ask for: give a condition (a0…a3, exit), or a narrower rule in audit.rules`,
+      );
+  }
+  if (asked.length === 0) return [];
+  return ways.map(conditions => ({ names: asked, conditions, keys }));
+}
+
+/** The files that a PATH record of the rule names, execution aside. */
+function filesOf(rule: Rule, items: readonly Item[], unasked: string[]): readonly FileNeed[] {
+  const access = accessOf(rule);
+  const about = items.filter(item => item.field === 'name' && !item.negated);
+  if (access === 'execute' || about.length === 0) return [];
+  // Where several items must hold, that which tells where to look.
+  const candidates = about.map(item => {
+    const texts = textsOf([item], 'name');
+    const rooted = texts.filter(text => text.startsWith('/'));
+    return item.all && rooted.length > 0 ? rooted.slice(0, 1) : texts;
+  });
+  const best = candidates.find(texts => texts.length > 0 && texts.every(text => text.startsWith('/')));
+  const paths = best ?? candidates.find(texts => texts.length > 0) ?? [];
+  if (paths.length === 0) unasked.push('the rule names files by a regular expression: no folder to watch is known');
+  const nametypes = textsOf(items, 'nametype').map(text => text.toUpperCase());
+  const isChange = nametypes.length > 0 && nametypes.every(type => type === 'CREATE' || type === 'DELETE');
+  return paths.map(path => ({ path, access: access ?? (isChange ? 'write' : 'any') }));
+}
+
+/** What is written for a field that is compared by its text. */
+const textsOf = (items: readonly Item[], field: string): string[] => globsOf(items, field).map(globText);
 
 const CONJUNCTIONS_MAX = 256;
 

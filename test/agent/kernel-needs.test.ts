@@ -1,21 +1,19 @@
 import { describe, expect, test } from 'bun:test';
-import { ARCH } from '../../src/audit/tables/arches.ts';
 import { type KernelRulesOptions, kernelNeeds, wantedRules } from '../../src/kernel-needs.ts';
-import { NO_NEEDS } from '../../src/rules/needs.ts';
+import { type Needs, NO_NEEDS } from '../../src/rules/needs.ts';
+import { host } from './host.ts';
 
 const OPTIONS: KernelRulesOptions = {
   architecture: 'x86_64',
   pid: 7,
   needs: kernelNeeds(NO_NEEDS, false),
   texts: [],
-  context: {
-    arch: ARCH.x86_64,
-    uid: name => (name === 'root' ? 0 : undefined),
-    gid: () => undefined,
-    isDirectory: () => false,
-  },
+  context: host('/etc/passwd'),
   keep: new Set(),
 };
+
+const rulesFor = (needs: Needs): string[] =>
+  wantedRules({ ...OPTIONS, needs: kernelNeeds(needs, false) }, true, 'own').map(({ text }) => text);
 
 const excluded = (options: Partial<KernelRulesOptions>, mode: 'own' | 'share'): string[] =>
   wantedRules({ ...OPTIONS, ...options }, true, mode)
@@ -47,20 +45,41 @@ describe('rules of the configuration', () => {
 
 describe('kernelNeeds', () => {
   test('asks for connections and ends of processes only where something wants them', () => {
-    expect(kernelNeeds(NO_NEEDS, false)).toMatchObject({
+    expect(kernelNeeds({ ...NO_NEEDS, connect: true }, false)).toMatchObject({
       exec: true,
       rootChanges: true,
-      connect: false,
+      connect: true,
+      accept: false,
       exit: false,
       bind: false,
     });
-    expect(kernelNeeds({ ...NO_NEEDS, connect: true }, false)).toMatchObject({ connect: true, accept: false });
     expect(kernelNeeds(NO_NEEDS, true)).toMatchObject({
+      exec: true,
       connect: true,
       accept: true,
       bind: true,
       listen: true,
       exit: true,
+    });
+  });
+
+  test('asks for no processes where only logs and records of programs are looked at', () => {
+    const needs = { ...NO_NEEDS, logs: true, recordTypes: ['ADD_USER'] };
+    expect(kernelNeeds(needs, false)).toMatchObject({ exec: false, rootChanges: false });
+    expect(rulesFor(needs)).toEqual([
+      '-a always,exclude -F msgtype=PROCTITLE',
+      '-a always,exclude -F msgtype=BPRM_FCAPS',
+    ]);
+  });
+
+  test('a file or a call asks for the processes that it happened in', () => {
+    const call = { names: ['mount'], conditions: [], keys: [] };
+    expect(kernelNeeds({ ...NO_NEEDS, calls: [call] }, false)).toMatchObject({ exec: true, rootChanges: true });
+    expect(
+      kernelNeeds({ ...NO_NEEDS, files: [{ path: '/etc/x', access: 'write' }] }, false, host('/etc/passwd')),
+    ).toMatchObject({
+      exec: true,
+      watches: [{ kind: 'path', path: '/etc/x', perm: 'wa' }],
     });
   });
 });

@@ -82,9 +82,9 @@ async function storms(
 ): Promise<{ samples: Sample[]; kernelRules: object }> {
   // Everybody gets what the set that needs most needs.
   const needs = sets.map(set => kernelNeeds(loadRuleset(set.paths).ruleset.needs, false));
-  const any = { ...needs[0]! };
+  let any = needs[0]!;
   for (const more of needs)
-    for (const [key, wanted] of Object.entries(more)) if (wanted) any[key as keyof typeof any] = true;
+    any = { ...any, ...Object.fromEntries(Object.entries(more).filter(([, wanted]) => wanted === true)) };
   const configurations: Configuration[] = [
     nothing,
     nullReader(any),

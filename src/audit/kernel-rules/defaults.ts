@@ -5,9 +5,13 @@
 import { ARCH } from '../tables/arches.ts';
 import { socketcallNumber } from '../tables/sockets.ts';
 import { syscallNumber } from '../tables/syscalls.ts';
+import { type CallNeed, groupCalls } from './calls.ts';
 import { formatRule } from './format.ts';
+import { ADDRESS_BYTES } from './known-keys.ts';
 import { parseRule } from './parse.ts';
 import type { Rule, RuleContext } from './rule.ts';
+import { quoteToken } from './tokens.ts';
+import type { Watch } from './watches.ts';
 
 export interface RuleNeeds {
   readonly exec: boolean;
@@ -20,18 +24,36 @@ export interface RuleNeeds {
   readonly rootChanges: boolean;
   /** exit_group. */
   readonly exit?: boolean;
+  /** System calls, files and keys that rules name. */
+  readonly calls?: readonly CallNeed[];
+  readonly watches?: readonly Watch[];
+  readonly keys?: readonly KeyedNeed[];
+}
+
+/** Events that a rule expects under a key: starts of programs, given by the paths of their files, or connections of a family. */
+export interface KeyedNeed {
+  readonly keys: readonly string[];
+  readonly programs?: readonly string[];
+  readonly family?: 2 | 10;
 }
 
 export interface DefaultRulesOptions {
   readonly arch: 'x86_64' | 'aarch64';
-  /** The agent's own, which no rule matches. */
-  readonly pid: number;
+  /** The agent's own, which no rule matches; absent where the rules are only shown. */
+  readonly pid?: number;
   readonly needs: RuleNeeds;
   /** Whether the kernel knows the field saddr_fam (Linux 5.3). Without it connects of AF_UNIX sockets match too. */
   readonly saddrFam: boolean;
   readonly keyPrefix: string;
   /** Rules for 32-bit programs too; the default. */
   readonly compat?: boolean;
+  /**
+   * Whether rules whose key matters go before all others: of the rules that match an event only the first gives its key. Beside an
+   * audit daemon they don't: its events must keep their keys.
+   */
+  readonly keyedFirst?: boolean;
+  /** Told of a rule that can't be written: a path or keys that are too long. */
+  readonly note?: (text: string) => void;
 }
 
 export interface DefaultRule {
@@ -40,6 +62,8 @@ export interface DefaultRule {
   readonly rule: Rule;
   /** True where older kernels refuse the rule and the agent does without. */
   readonly optional: boolean;
+  /** Keys that our own rules look for. */
+  readonly keys: readonly string[];
 }
 
 /**
@@ -58,47 +82,114 @@ export function defaultRules(options: DefaultRulesOptions): DefaultRule[] {
     isDirectory: () => false,
   };
   const out: DefaultRule[] = [];
-  const add = (list: string, conditions: readonly string[], purpose: string, optional = false): void => {
-    const own = [`-F pid!=${options.pid}`, `-F key=${options.keyPrefix}-${purpose}`];
-    const text = [`-a always,${list}`, ...conditions, ...own].join(' ');
+  const add: Add = (list, conditions, purpose, { optional = false, keys = [] } = {}) => {
+    const own = options.pid === undefined ? [] : [`-F pid!=${options.pid}`];
+    const allKeys = [`${options.keyPrefix}-${purpose}`, ...keys].map(key => `-F key=${quoteToken(key)}`);
+    const where = keys.length > 0 && options.keyedFirst === true ? '-A' : '-a';
+    const text = [`${where} always,${list}`, ...conditions, ...own, ...allKeys].join(' ');
     const parsed = parseRule(text, context);
-    if (!('ok' in parsed) || parsed.ok.kind !== 'add')
-      throw new Error(`not a rule: ${text}: ${JSON.stringify(parsed)}`);
-    out.push({ text: formatRule(parsed.ok.rule, context), rule: parsed.ok.rule, optional });
+    if (!('ok' in parsed) || parsed.ok.kind !== 'add') {
+      options.note?.(`"${text}" is no kernel rule: ${'error' in parsed ? parsed.error.message : parsed.ok.kind}`);
+      return;
+    }
+    out.push({ text: formatRule(parsed.ok.rule, context), rule: parsed.ok.rule, optional, keys });
   };
-  const bits = options.compat === false ? ['b64'] : ['b64', 'b32'];
-  for (const b of bits) {
-    const arch = b === 'b64' ? native : options.arch === 'x86_64' ? ARCH.i386 : ARCH.arm;
-    addSyscallRules(options, b, arch, add);
-  }
+  const compat = options.arch === 'x86_64' ? ARCH.i386 : ARCH.arm;
+  const arches: readonly (readonly [bits: string, arch: number])[] = [
+    ['b64', native],
+    ...(options.compat === false ? [] : [['b32', compat] as const]),
+  ];
+  const eachArch = (rules: (exit: AddExit, bits: string, arch: number) => void): void => {
+    for (const [bits, arch] of arches) rules(exitRules(bits, arch, add), bits, arch);
+  };
+  // What has keys that matter comes first.
+  const calls = groupCalls(options.needs.calls ?? []);
+  const isKeyed = ({ keys }: CallNeed): boolean => keys.length > 0;
+  eachArch(exit => {
+    for (const call of calls.filter(isKeyed)) exit(call.names, fieldsOf(call), 'call', { keys: call.keys });
+  });
+  for (const need of options.needs.keys ?? []) addKeyed(need, options, eachArch, add);
+  eachArch((exit, _bits, arch) => addSyscallRules(options, arch, exit));
   const { connect, bind, accept, listen } = options.needs;
   const ops = names({ accept, connect, bind, listen });
   if (ops.length > 0) {
     // No saddr_fam here: an operation that a worker thread does has no address when the rule is tested. Linux 5.16.
-    add('io_uring', [`-S ${ops.join(',')}`], 'uring', true);
+    add('io_uring', [`-S ${ops.join(',')}`], 'uring', { optional: true });
   }
+  eachArch(exit => {
+    for (const call of calls) if (!isKeyed(call)) exit(call.names, fieldsOf(call), 'call');
+  });
+  for (const watch of options.needs.watches ?? []) addWatch(watch, eachArch, add);
   return out;
 }
 
-type Add = (list: string, conditions: readonly string[], purpose: string) => void;
+interface AddOptions {
+  readonly optional?: boolean;
+  readonly keys?: readonly string[];
+}
+type Add = (list: string, conditions: readonly string[], purpose: string, options?: AddOptions) => void;
 /** Leaves out the syscalls that the architecture hasn't, and the rule if none is left. */
-type AddExit = (syscalls: readonly string[], conditions: readonly string[], purpose: string) => void;
+type AddExit = (
+  syscalls: readonly string[],
+  conditions: readonly string[],
+  purpose: string,
+  options?: AddOptions,
+) => void;
+type EachArch = (rules: (exit: AddExit) => void) => void;
+
+const fieldsOf = ({ conditions }: CallNeed): string[] => conditions.map(condition => `-F ${condition}`);
+
+function exitRules(bits: string, arch: number, add: Add): AddExit {
+  return (syscalls, conditions, purpose, options) => {
+    const known = syscalls.filter(name => syscallNumber(arch, name) !== undefined);
+    if (known.length > 0) add('exit', [`-F arch=${bits}`, `-S ${known.join(',')}`, ...conditions], purpose, options);
+  };
+}
+
+function addKeyed(need: KeyedNeed, options: DefaultRulesOptions, eachArch: EachArch, add: Add): void {
+  const { keys, programs = [], family } = need;
+  for (const path of programs) {
+    add('exit', [`-F path=${quoteToken(path)}`, '-F perm=x', '-F success=1'], 'exec', { keys });
+  }
+  if (family === undefined) return;
+  const condition = options.saddrFam ? `saddr_fam=${family}` : `a2=${ADDRESS_BYTES[family]}`;
+  eachArch(exit => exit(['connect'], [`-F ${condition}`], 'connect', { keys }));
+}
+
+/** The system calls that `perm` takes for an access, so that a folder's rule isn't asked about all others. */
+const CALLS_OF: Readonly<Record<string, string>> = {
+  r: 'open openat openat2 readlink readlinkat getxattr lgetxattr listxattr llistxattr',
+  w:
+    'open openat openat2 creat truncate truncate64 rename renameat renameat2 link linkat unlink unlinkat symlink symlinkat ' +
+    'mkdir mkdirat rmdir mknod mknodat',
+  a:
+    'chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat chown32 fchown32 lchown32 setxattr lsetxattr fsetxattr ' +
+    'removexattr lremovexattr fremovexattr',
+};
+
+function addWatch({ kind, path, perm }: Watch, eachArch: EachArch, add: Add): void {
+  const conditions = [`-F ${kind}=${quoteToken(path)}`, `-F perm=${perm}`];
+  // The kernel finds a file's watch by its inode, whatever the call; a folder's stands among the rules of every call.
+  if (kind === 'path') {
+    add('exit', conditions, 'file');
+    return;
+  }
+  const calls = [...new Set([...perm].flatMap(letter => CALLS_OF[letter]?.split(' ') ?? []))];
+  eachArch(exit => exit(calls, conditions, 'file'));
+}
+
 /** The parts of keys for the calls with and without an address of the other end. */
 interface Purposes {
   readonly ends: string;
   readonly listens: string;
 }
 
-function addSyscallRules(options: DefaultRulesOptions, bits: string, arch: number, add: Add): void {
+function addSyscallRules(options: DefaultRulesOptions, arch: number, exit: AddExit): void {
   const { needs } = options;
   const addressed = options.saddrFam ? INTERNET : [];
   const purposes: Purposes = {
     ends: names({ connect: needs.connect, bind: needs.bind }).join('+'),
     listens: names({ accept: needs.accept, listen: needs.listen }).join('+'),
-  };
-  const exit: AddExit = (syscalls, conditions, purpose) => {
-    const known = syscalls.filter(name => syscallNumber(arch, name) !== undefined);
-    if (known.length > 0) add('exit', [`-F arch=${bits}`, `-S ${known.join(',')}`, ...conditions], purpose);
   };
   if (needs.exec || needs.execFailed) {
     // A failed exec is no process start, and searching PATH makes nine of them for one script.
