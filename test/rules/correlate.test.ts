@@ -413,6 +413,11 @@ describe('bounds', () => {
     expect(correlator.counters.groups).toBe(100);
     correlator.advance(121_000);
     expect(correlator.counters).toMatchObject({ groups: 0, bytes: 0, evicted: 0 });
+    // A clock that was set back is followed.
+    correlator.add(hit('a', 0, { key: '1' }));
+    correlator.advance(0);
+    correlator.advance(120_001);
+    expect(correlator.counters.groups).toBe(0);
   });
 
   test('a flood into one group: counts and sums stay about right', () => {

@@ -108,8 +108,8 @@ export class Correlator {
 
   /** Event time has come this far: windows that ended are judged, old state goes. */
   advance(timeMs: number): readonly Fired[] {
-    // A clock that was set back is followed.
-    if (timeMs - this.#sweptMs >= SWEEP_MS || timeMs < this.#sweptMs) this.#sweep(timeMs);
+    // Sources that are behind make it go back and forth a little; a clock that was set back is followed.
+    if (timeMs - this.#sweptMs >= SWEEP_MS || timeMs < this.#sweptMs - BEHIND_MS) this.#sweep(timeMs);
     let fired: Fired[] | undefined;
     for (let due = this.#deadlines.due(timeMs); due !== undefined; due = this.#deadlines.due(timeMs)) {
       fired ??= [];

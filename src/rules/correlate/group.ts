@@ -15,8 +15,8 @@ export const EVENTS_MAX = 64;
 const GROUP_BYTES = 720;
 const BUCKET_BYTES = 72;
 const EVENT_BYTES = 160;
-/** Guessed: an event with its processes, most of which it shares with others. */
-const LAST_BYTES = 4_096;
+/** A hit; what its `values` reach is its maker's. */
+const LAST_BYTES = 512;
 
 interface Seen {
   readonly timeMs: number;
