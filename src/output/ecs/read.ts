@@ -32,16 +32,14 @@ export class Reader {
     return typeof this.#value === 'object' && this.#value !== null && !Array.isArray(this.#value);
   }
 
-  /** The value at a dotted path, whether the objects are nested or their keys are dotted. */
+  /** What stands at a dotted path. */
   at(path: string): Reader {
-    if (!this.isObject) return new Reader(undefined);
-    const object = this.#value as Readonly<Record<string, unknown>>;
-    if (Object.hasOwn(object, path)) return new Reader(object[path]);
-    const dot = path.indexOf('.');
-    if (dot < 0) return new Reader(undefined);
-    return new Reader(Object.hasOwn(object, path.slice(0, dot)) ? object[path.slice(0, dot)] : undefined).at(
-      path.slice(dot + 1),
-    );
+    let value = this.#value;
+    for (const key of path.split('.')) {
+      const isThere = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, key);
+      value = isThere ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
+    }
+    return new Reader(value);
   }
 
   text(path: string): string | undefined {
