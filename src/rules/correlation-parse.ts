@@ -306,8 +306,8 @@ class BodyReader {
     const fields = this.#words('field', 'fields', map).map(({ text }) => text);
     this.#checkFields(type, fields, map, fieldsPair);
     const percentile = this.#percentile(type, map);
-    if (this.#reader.failed) return undefined;
-    const fault = conditionFault(type, conditions, ruleCount);
+    const given = map.pairs.filter(({ key }) => key !== 'field' && key !== 'percentile').length;
+    const fault = conditions.length < given ? undefined : conditionFault(type, conditions, ruleCount);
     if (fault !== undefined) return this.#error(map, fault.message, fault.help);
     return {
       conditions,
