@@ -62,8 +62,7 @@ export function refusal(running: LoadedRuleset, next: LoadedRuleset): string | u
     const others = fresh.length > 1 ? ` and ${fresh.length - 1} more` : '';
     return `${fresh[0]}${others} is wrong: the rules of before stay, all of them`;
   }
-  const kept = new Set(allRules(next).map(rule => rule.info.id));
-  const lost = allRules(running).find(({ info }) => wrong.has(info.file) && !kept.has(info.id));
+  const lost = allRules(running).find(({ info }) => wrong.has(info.file) && !next.lines.has(info.id));
   if (lost === undefined) return undefined;
   return `${lost.info.file} is wrong and would take "${lost.info.title}" along: the rules of before stay, all of them`;
 }
@@ -74,7 +73,8 @@ const filesWithErrors = (rules: LoadedRuleset): ReadonlySet<string> =>
 /** By id; a rule has changed when what it decides or what it says of itself has, wherever its file is now. */
 export function difference(running: LoadedRuleset, next: LoadedRuleset): RuleChanges {
   const name = ({ info }: Rule | Correlation): RuleName => ({ id: info.id, title: info.title });
-  const content = ({ digest, info }: Rule | Correlation): string => JSON.stringify([digest, { ...info, file: '' }]);
+  const content = ({ digest, silent, info }: Rule | Correlation): string =>
+    JSON.stringify([digest, silent, { ...info, file: '' }]);
   const before = new Map(allRules(running).map(rule => [rule.info.id, rule]));
   const added: RuleName[] = [];
   const changed: RuleName[] = [];
