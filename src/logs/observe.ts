@@ -79,7 +79,8 @@ export class LogObserver {
     const { program, pid, writer, uid, facility, severity, hostname } = entry;
     if (entry.transport === 'audit') return 'audit';
     const executable = writer?.executable;
-    const authentic = entry.transport === 'kernel' || isAuthentic(program, uid, executable);
+    const verdict = entry.transport === 'kernel' ? 'yes' : isAuthentic(program, uid, executable);
+    const authentic = verdict === 'yes';
     const isOwn = program === OWN_PROGRAM && authentic;
     if (isOwn || (writer !== undefined && writer.pid === this.ownPid)) return 'own';
     const { message, truncated } = textOfMessage(entry, this.maxBytes);
@@ -94,7 +95,8 @@ export class LogObserver {
       ...(hostname !== undefined && { hostname }),
       ...(facility !== undefined && { facility }),
       ...(severity !== undefined && { severity }),
-      services: authentic ? servicesOf({ program, facility }) : servicesOf({}),
+      // Anybody may say any facility.
+      services: verdict === 'no' ? servicesOf({}) : servicesOf({ program, facility: uid === 0 ? facility : undefined }),
       ...(writer !== undefined && { writer }),
     };
     const base = { timeMs: entry.timeMs, createdMs: nowMs, stamp: stampOf(entry.cursor), warnings };

@@ -130,7 +130,7 @@ export class LogSource {
   tick(nowMs: number): void {
     if (this.stopped) return;
     const now = performance.now();
-    if (now >= this.lookAtMs) this.look(false);
+    if (now >= this.lookAtMs) this.lookNow();
     this.keepJournal(now);
     for (const loss of this.losses.values()) this.sinks.loss(loss, this.lastTickMs, nowMs);
     this.losses.clear();
@@ -166,6 +166,11 @@ export class LogSource {
 
   private findJournal(): string | undefined {
     return this.options.journal ? (this.options.journalctl ?? findJournal()) : undefined;
+  }
+
+  /** Looks for files and a journal that weren't there before. */
+  lookNow(): void {
+    this.look(false);
   }
 
   /** Opens files that weren't there before; those that are there at the start are read from their end. */
