@@ -96,8 +96,9 @@ function messageOf(error: unknown): string {
 
 function piecesOf(file: string): AsyncIterable<Buffer> {
   if (file === '-') return process.stdin;
+  const isGzip = startsWithGzip(file);
   const stream = createReadStream(file, { highWaterMark: 1 << 18 });
-  return startsWithGzip(file) ? pipeline(stream, createGunzip(), () => undefined) : stream;
+  return isGzip ? pipeline(stream, createGunzip(), () => undefined) : stream;
 }
 
 function startsWithGzip(file: string): boolean {
