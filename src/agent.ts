@@ -8,6 +8,7 @@ import { controlPaths } from './control/path.ts';
 import { ControlServer } from './control/server.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
+import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
 import { LiveAudit } from './live-audit.ts';
 import { LiveLogs } from './live-logs.ts';
@@ -323,7 +324,7 @@ export class Agent {
   }
 
   private ruleRows(): RuleRow[] {
-    return ruleRows(this.rules, { kernelRulesOf: () => [], fired: id => this.fired.of(id) });
+    return ruleRows(this.rules, hostRuleContext(this.host.architecture), id => this.fired.of(id));
   }
 
   private async openControl(): Promise<void> {

@@ -1,6 +1,8 @@
 // What `rules list` shows of each rule, of the files or of a running agent. Pure.
 
+import { type KernelAsk, type KernelContext, kernelAskOf } from './kernel-needs.ts';
 import { type Correlation, isCorrelation, type Logsource, type Rule } from './rules/ast.ts';
+import type { Needs } from './rules/needs.ts';
 import type { Verdict } from './rules/verdict.ts';
 import type { LoadedRuleset } from './rules-loading.ts';
 
@@ -18,45 +20,54 @@ export interface RuleRow {
   readonly reason?: string;
   /** As auditctl takes them. */
   readonly kernelRules: readonly string[];
+  /** What isn't asked of the kernel, or costs much, and why. */
+  readonly notes: readonly string[];
   /** Alerts since the agent's start; of a running agent. */
   readonly fired?: number;
 }
 
-export interface RowOptions {
-  readonly kernelRulesOf: (verdict: Verdict) => readonly string[];
-  readonly fired?: (id: string) => number;
-}
-
 /** Detection rules in order of loading, then correlations. */
-export function ruleRows(loaded: LoadedRuleset, options: RowOptions): RuleRow[] {
+export function ruleRows(loaded: LoadedRuleset, host: KernelContext, fired?: (id: string) => number): RuleRow[] {
   const { ruleset, correlations, lines } = loaded;
   const verdicts = new Map<Rule | Correlation, CanFire>();
+  const ask = rememberedAsks(host);
   const row = (
     rule: Rule | Correlation,
     logsource: string,
     verdict: CanFire,
-    kernelRules: readonly string[],
+    { rules: kernelRules, notes }: KernelAsk,
   ): RuleRow => {
     const { id, title, level, file } = rule.info;
     const { canFire, reason } = verdict;
     return {
       ...{ id, title, level, type: isCorrelation(rule) ? 'correlation' : 'detection', logsource, file },
-      ...{ line: lines.get(id) ?? 0, canFire, ...(reason !== undefined && { reason }), kernelRules },
-      ...(options.fired !== undefined && { fired: options.fired(id) }),
+      ...{ line: lines.get(id) ?? 0, canFire, ...(reason !== undefined && { reason }), kernelRules, notes },
+      ...(fired !== undefined && { fired: fired(id) }),
     };
   };
   const rows = ruleset.rules.map((rule, i) => {
     const verdict = ruleset.verdicts[i]!;
     verdicts.set(rule, verdict);
-    return row(rule, logsourceText(rule.logsource), verdict, options.kernelRulesOf(verdict));
+    return row(rule, logsourceText(rule.logsource), verdict, ask(verdict.needs));
   });
   const more = correlations.map(correlation => {
     const verdict = correlationCan(correlation, verdicts);
     verdicts.set(correlation, verdict);
     // What it needs of the kernel is what the rules that it counts need.
-    return row(correlation, correlation.type, verdict, []);
+    return row(correlation, correlation.type, verdict, { rules: [], notes: [] });
   });
   return [...rows, ...more];
+}
+
+/** Most rules need the same, and what that comes to is looked up on the host. */
+function rememberedAsks(host: KernelContext): (needs: Needs) => KernelAsk {
+  const asks = new Map<string, KernelAsk>();
+  return needs => {
+    const key = JSON.stringify(needs);
+    const known = asks.get(key) ?? kernelAskOf(needs, host);
+    asks.set(key, known);
+    return known;
+  };
 }
 
 type CanFire = Pick<Verdict, 'canFire' | 'reason'>;

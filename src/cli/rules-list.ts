@@ -1,6 +1,7 @@
 // `rules list`: each rule with its source, whether it can fire, and what it needs of the kernel; of files or of the running agent.
 
 import os from 'node:os';
+import { hostRuleContext } from '../host-context.ts';
 import { printable } from '../log.ts';
 import { type RuleRow, ruleRows } from '../rule-rows.ts';
 import { loadRuleset } from '../rules-loading.ts';
@@ -46,13 +47,13 @@ function ofFiles(args: Arguments, given: readonly string[], io: Io): Listed | { 
   if (errors > 0) {
     io.err(`puppy-hids: ${errors} mistakes in rules, which are left out: "puppy-hids check" shows them\n`);
   }
-  return { rows: ruleRows(loaded, { kernelRulesOf: () => [] }), exitCode: errors > 0 ? 2 : 0 };
+  return { rows: ruleRows(loaded, hostRuleContext(os.machine())), exitCode: errors > 0 ? 2 : 0 };
 }
 
 const COLUMNS: readonly Column<RuleRow>[] = [
   { name: 'title', value: row => row.title, least: 24 },
   { name: 'level', value: row => row.level },
-  { name: 'fires', value: row => (row.canFire ? 'yes' : `no: ${row.reason ?? ''}`), least: 12 },
+  { name: 'fires', value: fires, least: 12 },
   { name: 'fired', value: row => String(row.fired ?? ''), right: true },
   { name: 'logsource', value: row => row.logsource, least: 12 },
   {
@@ -63,7 +64,13 @@ const COLUMNS: readonly Column<RuleRow>[] = [
   },
   { name: 'source', value: row => `${row.file}:${row.line}`, least: 20 },
   { name: 'id', value: row => row.id },
+  { name: 'notes', value: row => row.notes.join('; '), least: 20 },
 ];
+
+function fires({ canFire, reason, kernelRules, notes }: RuleRow): string {
+  if (!canFire) return `no: ${reason ?? ''}`;
+  return kernelRules.length === 0 && notes.length > 0 ? `with rules of the host: ${notes[0]}` : 'yes';
+}
 
 function written(rows: readonly RuleRow[], format: string, width: number): string {
   if (format === 'json') return `${JSON.stringify(rows, null, 2)}\n`;

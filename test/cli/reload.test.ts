@@ -184,7 +184,7 @@ describe('puppy-hids reload', () => {
     expect(wrong.err).toContain('not reloaded');
     expect(host.running.rules).toBe(before);
     expect(host.said.length).toBeGreaterThan(0);
-    expect(host.said.filter(line => !line.startsWith(`rule_rejected: ${join(rules, 'b.yml')}:1:1: `))).toEqual([]);
+    expect(host.said.filter(line => !line.startsWith(`rule_rejected: ${join(rules, 'b.yml')}:`))).toEqual([]);
     host.said.length = 0;
     put('b.yml', rule(2));
     const right = await reload();

@@ -44,7 +44,7 @@ describe('rules list', () => {
     const { code, out } = await list([]);
     expect(code).toBe(0);
     const [names, first, second, ...rest] = out.split('\n').map(line => line.split('\t'));
-    expect(names).toEqual(['title', 'level', 'fires', 'logsource', 'kernel rules', 'source', 'id']);
+    expect(names).toEqual(['title', 'level', 'fires', 'logsource', 'kernel rules', 'source', 'id', 'notes']);
     expect([first?.[2], first?.[3], first?.[5]]).toEqual(['yes', 'linux/process_creation', `${join(root, 'a.yml')}:2`]);
     expect([second?.[2]?.slice(0, 3), second?.[5]]).toEqual(['no:', `${join(root, 'a.yml')}:8`]);
     expect(rest).toEqual([['']]);
