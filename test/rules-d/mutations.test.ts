@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { checkCommand } from '../../src/cli/check-command.ts';
 import type { Io } from '../../src/cli/io.ts';
+import { LOG_SERVICES } from '../../src/logs/services.ts';
 import { TACTICS, TECHNIQUES } from '../../src/output/ecs/attack.ts';
 import type { Correlation, Rule } from '../../src/rules/ast.ts';
 import { lintRule } from '../../src/rules/lint.ts';
@@ -83,6 +84,7 @@ const FOLDERS: Readonly<Record<string, RegExp>> = {
   process_creation: /^(process|sequences)$/,
   network_connection: /^(network|sequences)$/,
   auditd: /^auth$/,
+  ...Object.fromEntries(LOG_SERVICES.map(service => [service, /^logs$/])),
 };
 const COUNTED = new Set(correlations.flatMap(correlation => correlation.rules));
 
