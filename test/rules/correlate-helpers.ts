@@ -2,7 +2,7 @@
 
 import type { RuleInfo } from '../../src/core/match.ts';
 import type { Condition, Correlation, CorrelationOperator, CorrelationType, Rule } from '../../src/rules/ast.ts';
-import type { Correlator } from '../../src/rules/correlate/correlator.ts';
+import { Correlator } from '../../src/rules/correlate/correlator.ts';
 import type { Fired, Hit } from '../../src/rules/correlate/hit.ts';
 import { rule as ruleOf } from './helpers.ts';
 
@@ -46,6 +46,12 @@ export function correlation(parts: Parts): Correlation {
     ...(parts.expression === undefined ? {} : { expression: parts.expression }),
     ...(parts.percentile === undefined ? {} : { percentile: parts.percentile }),
   };
+}
+
+export function correlatorOf(...list: readonly Correlation[]): Correlator {
+  const correlator = new Correlator({ maxBytes: 16 * 1024 * 1024 });
+  correlator.setCorrelations(list);
+  return correlator;
 }
 
 export type Values = Readonly<Record<string, string | readonly string[]>>;
