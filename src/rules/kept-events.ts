@@ -1,6 +1,7 @@
 // Events that an alert may be written with later: when a correlation's window ends. Without their records, which are valid only while
 // an event is processed; bounded, the oldest goes first. Pure.
 
+import { AgedMap } from '../core/aged-map.ts';
 import type { HostEvent } from '../core/event.ts';
 import type { EventRef, Match } from '../core/match.ts';
 
@@ -16,7 +17,7 @@ const ENTRY_BYTES = 1_024;
 const keyOf = ({ module, stamp, ordinal }: EventRef): string => `${module}\n${ordinal}\n${stamp}`;
 
 export class KeptEvents {
-  readonly #kept = new Map<string, { readonly event: HostEvent; readonly match: Match; readonly bytes: number }>();
+  readonly #kept = new AgedMap<{ readonly event: HostEvent; readonly match: Match; readonly bytes: number }>();
   readonly #bytesMax: number;
   #bytes = 0;
   evicted = 0;
@@ -32,7 +33,7 @@ export class KeptEvents {
     this.#kept.set(key, { event: withoutRecords(event), match: withoutIndexes(match), bytes });
     this.#bytes += bytes;
     while (this.#bytes > this.#bytesMax) {
-      this.#delete(this.#kept.keys().next().value!);
+      this.#delete(this.#kept.oldest()!);
       this.evicted++;
     }
   }

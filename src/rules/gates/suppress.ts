@@ -1,5 +1,6 @@
 // `suppress`: of a rule's alerts with the same values, one in a timespan; the next one says how many were held back. Pure.
 
+import { AgedMap } from '../../core/aged-map.ts';
 import type { Correlation, Rule } from '../ast.ts';
 import type { Subject } from '../subject.ts';
 
@@ -13,7 +14,7 @@ interface Group {
 
 export class Suppress {
   /** The group whose window began first is first. */
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new AgedMap<Group>();
   readonly #groupsMax: number;
   #held = 0;
   #evicted = 0;
@@ -39,7 +40,6 @@ export class Suppress {
       this.#held++;
       return undefined;
     }
-    this.#groups.delete(key);
     this.#groups.set(key, { startMs: timeMs, held: 0 });
     if (this.#groups.size > this.#groupsMax) this.#evictFirst();
     return group === undefined || group.held === 0 ? {} : { suppressed: group.held };
@@ -51,9 +51,9 @@ export class Suppress {
   }
 
   #evictFirst(): void {
-    const [key, { held }] = this.#groups.entries().next().value!;
+    const key = this.#groups.oldest()!;
+    this.#untold += this.#groups.get(key)!.held;
     this.#groups.delete(key);
     this.#evicted++;
-    this.#untold += held;
   }
 }

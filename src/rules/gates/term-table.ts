@@ -1,6 +1,7 @@
 // The combinations that `new_terms` rules have seen, in memory and bounded. Texts are hashed: what an attacker writes may be long.
 // A store that keeps them in a file (src/store/terms.ts) is told of every change. Pure.
 
+import { AgedMap } from '../../core/aged-map.ts';
 import type { TermRule, TermStore, TermVerdict } from '../../core/terms.ts';
 
 /** What one rule has learned. */
@@ -9,7 +10,7 @@ export interface TermState {
   learningSinceMs: number;
   forgetMs: number | undefined;
   /** A combination's hash, and when it was seen: the one that wasn't seen for longest first. */
-  readonly seen: Map<string, number>;
+  readonly seen: AgedMap<number>;
 }
 
 export interface TermTableOptions {
@@ -31,6 +32,12 @@ const FORGET_PARTS = 100;
 
 const hashOf = (terms: readonly string[]): string =>
   Bun.CryptoHasher.hash('sha256', JSON.stringify(terms), 'base64').slice(0, 22);
+
+function newestOf(seen: AgedMap<number>): number {
+  let newest = 0;
+  for (const hash of seen.keys()) newest = Math.max(newest, seen.get(hash)!);
+  return newest;
+}
 
 export class TermTable implements TermStore {
   readonly states = new Map<string, TermState>();
@@ -61,7 +68,6 @@ export class TermTable implements TermStore {
     const isKnown = last !== undefined && age <= (forgetMs ?? Number.POSITIVE_INFINITY);
     const isFresh = isKnown && age < Math.min(TOUCH_MS, (forgetMs ?? Number.POSITIVE_INFINITY) / FORGET_PARTS);
     if (last === undefined) this.#total++;
-    else state.seen.delete(hash);
     state.seen.set(hash, isFresh ? last : timeMs);
     if (!isFresh) this.#onChange(state, hash);
     this.#trim(state);
@@ -73,8 +79,8 @@ export class TermTable implements TermStore {
     for (const state of this.states.values()) {
       const { forgetMs, seen } = state;
       if (forgetMs === undefined) continue;
-      for (const [hash, lastMs] of seen) {
-        if (nowMs - lastMs <= forgetMs) break;
+      for (let hash = seen.oldest(); hash !== undefined; hash = seen.oldest()) {
+        if (nowMs - seen.get(hash)! <= forgetMs) break;
         this.#drop(state, hash);
         this.#forgotten++;
       }
@@ -84,7 +90,8 @@ export class TermTable implements TermStore {
   /** Takes what was kept, the oldest first. */
   restore(key: string, learningSinceMs: number, seen: Iterable<readonly [hash: string, seenMs: number]>): void {
     if (this.states.size >= STATES_MAX || this.states.has(key)) return;
-    const state: TermState = { key, learningSinceMs, forgetMs: undefined, seen: new Map(seen) };
+    const state: TermState = { key, learningSinceMs, forgetMs: undefined, seen: new AgedMap() };
+    for (const [hash, seenMs] of seen) state.seen.set(hash, seenMs);
     this.states.set(key, state);
     this.#total += state.seen.size;
     this.#trim(state);
@@ -99,13 +106,12 @@ export class TermTable implements TermStore {
   #begin(key: string, timeMs: number): TermState {
     // Of rules that are gone: the one that saw nothing new for longest.
     if (this.states.size >= STATES_MAX) {
-      const newest = (state: TermState): number =>
-        Math.max(state.learningSinceMs, [...state.seen.values()].at(-1) ?? 0);
+      const newest = (state: TermState): number => Math.max(state.learningSinceMs, newestOf(state.seen));
       const oldest = [...this.states.values()].reduce((a, b) => (newest(b) < newest(a) ? b : a));
       for (const hash of [...oldest.seen.keys()]) this.#evict(oldest, hash);
       this.states.delete(oldest.key);
     }
-    const state: TermState = { key, learningSinceMs: timeMs, forgetMs: undefined, seen: new Map() };
+    const state: TermState = { key, learningSinceMs: timeMs, forgetMs: undefined, seen: new AgedMap() };
     this.states.set(key, state);
     this.#onChange(state);
     return state;
@@ -117,11 +123,11 @@ export class TermTable implements TermStore {
   }
 
   #trim(state: TermState): void {
-    while (state.seen.size > this.#perRuleMax) this.#evict(state, state.seen.keys().next().value!);
+    while (state.seen.size > this.#perRuleMax) this.#evict(state, state.seen.oldest()!);
     while (this.#total > this.#totalMax) {
       let largest = state;
       for (const other of this.states.values()) if (other.seen.size > largest.seen.size) largest = other;
-      this.#evict(largest, largest.seen.keys().next().value!);
+      this.#evict(largest, largest.seen.oldest()!);
     }
   }
 
