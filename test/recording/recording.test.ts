@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { type AuditEvent, FIELD_INTS, fieldText, RECORD_INTS } from '../../src/audit/event.ts';
 import { KEYS } from '../../src/audit/keys.ts';
 import { AuditReplay } from '../../src/audit/replay.ts';
+import { lineEvents } from '../../src/logs/observe.ts';
 import { RECORDING_VERSION, type RecordingHeader } from '../../src/recording/format.ts';
 import { decodeAuditEvent, isRecording, openRecording, recordedFacts } from '../../src/recording/reader.ts';
 import { RecordingWriter } from '../../src/recording/writer.ts';
@@ -108,11 +109,18 @@ describe('a recording', () => {
       });
       writer.seed(5);
       read(LOG, event => writer.audit(event, 7));
+      const [line] = lineEvents('sudo: bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id', 8, undefined);
+      writer.log(line!);
       writer.fact('{"f":"boot","v":1}');
       writer.tick(9);
       writer.close();
       expect(isRecording(folder)).toBe(true);
-      expect(await linesOf(folder)).toEqual([{ seed: 5 }, { audit: expect.any(String), created: 7 }, { tick: 9 }]);
+      expect(await linesOf(folder)).toEqual([
+        { seed: 5 },
+        { audit: expect.any(String), created: 7 },
+        { log: line },
+        { tick: 9 },
+      ]);
       expect(recordedFacts(folder)).toEqual(['{"f":"boot","v":1}', '']);
     }));
   test('is never written over another', () =>
