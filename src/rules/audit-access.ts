@@ -22,6 +22,12 @@ export function accessOf(rule: Rule): Access | undefined {
   return rule.info.tags.includes('attack.discovery') ? 'read' : 'write';
 }
 
+/** Whether the rule means what happened under a key, not a change of the audit rule that sets it: CONFIG_CHANGE names it too. */
+export function meansEvents(rule: Rule): boolean {
+  const fields = new Set([...ruleItems(rule)].map(item => item.field));
+  return fields.has('key') && !fields.has('type') && !fields.has('op');
+}
+
 const OPENS: Readonly<Record<string, string>> = { open: 'a1', openat: 'a2' };
 const EXECUTES = new Set(['execve', 'execveat', 'uselib']);
 const WRITES =

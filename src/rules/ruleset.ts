@@ -3,7 +3,7 @@
 import type { HostEvent, RecordView } from '../core/event.ts';
 import type { Match } from '../core/match.ts';
 import type { FieldBag, Item, itemsOf, Logsource, Rule } from './ast.ts';
-import { type Access, accessOf, isAccess } from './audit-access.ts';
+import { type Access, accessOf, isAccess, meansEvents } from './audit-access.ts';
 import { Engine, KEYWORDS } from './engine.ts';
 import { explain } from './explain.ts';
 import {
@@ -181,6 +181,7 @@ class RecordEngine {
   readonly #engine: Engine;
   readonly #collect: readonly (CollectRecord | undefined)[];
   readonly #access: readonly (Access | undefined)[];
+  readonly #meansEvents: readonly boolean[];
   /** Records that no rule matched; absent where rules read the record's event too. */
   readonly #unmatched: Recent<true> | undefined;
   #event: HostEvent | undefined;
@@ -194,6 +195,7 @@ class RecordEngine {
     };
     this.#collect = this.#engine.fieldNames.map(name => (name === KEYWORDS ? keywords : recordField(name)));
     this.#access = rules.map(accessOf);
+    this.#meansEvents = rules.map(meansEvents);
     if (!this.#engine.fieldNames.some(readsEvent)) this.#unmatched = new Recent(RECORD_MAX_CHARS);
   }
 
@@ -208,6 +210,8 @@ class RecordEngine {
       if (same !== undefined) this.#unmatched!.set(same, true);
       return NO_RULES;
     }
+    if (record.type === 'CONFIG_CHANGE')
+      return matched.filter(rule => !this.#meansEvents[rule]).map(rule => rules[rule]!);
     if (record.type !== 'PATH') return matched.map(rule => rules[rule]!);
     const isWanted = (access: Access | undefined): boolean => access === undefined || isAccess(access, record, event);
     return matched.filter(rule => isWanted(this.#access[rule])).map(rule => rules[rule]!);

@@ -229,6 +229,9 @@ describe('single records', () => {
   test('each of several keys counts', () => {
     const event = withRecords(call('connect', { key: 'mine\x01susp_activity' }));
     expect(matches({ key: 'susp_activity' }, event, AUDITD)).toBe(true);
+    const ruleChange = withRecords(record('CONFIG_CHANGE', { op: 'add_rule', key: 'mine\x01susp_activity' }));
+    expect(matches({ key: 'susp_activity' }, ruleChange, AUDITD)).toBe(false);
+    expect(matches({ type: 'CONFIG_CHANGE', key: 'susp_activity' }, ruleChange, AUDITD)).toBe(true);
     expect(matches({ key: 'susp' }, event, AUDITD)).toBe(false);
   });
 
