@@ -17,6 +17,8 @@ const GZIP = [0x1f, 0x8b];
 const PIECE_BYTES = 1 << 18;
 const HEAD_BYTES = 4_096;
 const HEAD_LINES = 32;
+/** Deflate packs no tighter than 1,032 to 1. */
+const UNPACKED_RATIO_MAX = 1_100;
 const NOT_YET: Readonly<Record<string, string>> = {
   '.pcap': 'packet captures',
   '.pcapng': 'packet captures',
@@ -65,7 +67,7 @@ function isLines(head: Buffer): boolean {
 
 function unpacked(head: Buffer): Buffer {
   try {
-    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 64 * HEAD_BYTES });
+    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: UNPACKED_RATIO_MAX * HEAD_BYTES });
   } catch {
     return Buffer.alloc(0);
   }
