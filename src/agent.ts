@@ -256,7 +256,7 @@ export class Agent {
     this.recorder?.flush();
     this.outputs.pump();
     const rss = this.memory.tick(performance.now());
-    if (rss > this.config.limits.memoryBytes) {
+    if (rss > this.config.limits.memoryBytes && !this.reloads.isSettling()) {
       this.log.error(
         `the agent uses ${rss} bytes of memory, more than limits.memory (${this.config.limits.memoryBytes}): it ends`,
       );

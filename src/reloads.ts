@@ -6,6 +6,8 @@ import { type Prepared, prepareReload, type RuleChanges, type Running, Turns } f
 import { formatProblem, type Problem } from './rules/problem.ts';
 import { allRules, type LoadedRuleset, verdictSummary } from './rules-loading.ts';
 
+/** What two sets side by side took is given back within this time. */
+const SETTLING_MS = 10_000;
 /** Of one reload; the rest is in the log and in `check`. */
 const PROBLEMS_MAX = 100;
 
@@ -49,9 +51,15 @@ export class Reloads {
   readonly #turns = new Turns(() => this.#once());
   /** Settings that need a restart are told once each. */
   readonly #told = new Set<string>();
+  #settledMs = 0;
 
   constructor(host: ReloadHost) {
     this.#host = host;
+  }
+
+  /** Two sets are held, or were a moment ago: more memory than ever else is used. */
+  isSettling(): boolean {
+    return performance.now() < this.#settledMs;
   }
 
   request(): Promise<ReloadAnswer> {
@@ -60,7 +68,10 @@ export class Reloads {
 
   async #once(): Promise<ReloadAnswer> {
     const host = this.#host;
-    const prepared = await prepareReload(host.running(), () => host.reread());
+    this.#settledMs = Number.POSITIVE_INFINITY;
+    const prepared = await prepareReload(host.running(), () => host.reread()).finally(() => {
+      this.#settledMs = performance.now() + SETTLING_MS;
+    });
     if (host.isEnding()) throw new Error('the agent ends');
     const errors = prepared.problems.filter(problem => problem.severity === 'error');
     for (const problem of errors) host.log.error(formatProblem(problem));

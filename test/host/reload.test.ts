@@ -33,8 +33,9 @@ test('SIGHUP under load with one broken file: nothing is lost, the old rules jud
   put('a.yml', rule('1'));
   put('b.yml', rule('2'));
   const run = await agent({ rules });
+  const scenario = await load('load', helper(), 6_000, 500);
   const before = await settled(run);
-  const work = (await load('load', helper(), 6_000, 500)).go();
+  const work = scenario.go();
   await Bun.sleep(1_000);
   put('a.yml', rule('3'));
   put('b.yml', BROKEN);
@@ -78,8 +79,9 @@ test('many reloads in a row under load: nothing is lost, memory stays bounded', 
   };
   write(0);
   const run = await agent({ rules });
+  const scenario = await load('load', helper(), 15_000, 1_000);
   const before = await settled(run);
-  const work = (await load('load', helper(), 15_000, 1_000)).go();
+  const work = scenario.go();
   const rss: number[] = [];
   for (let round = 1; round <= RELOADS; round++) {
     write(round);
