@@ -105,6 +105,7 @@ export class Agent {
       events: config.events,
       ruleset: rules.ruleset,
       correlations: rules.correlations,
+      correlationBytes: config.limits.correlationBytes,
       terms: this.recorder === undefined ? this.terms : recordTerms(this.terms, record),
       onAlert: ({ match }) => this.fired.add(match.rule.id),
     });
