@@ -25,6 +25,8 @@ async function explain(argv: readonly string[], io: Io): Promise<number> {
   const inputs = (args.flags.input as readonly string[] | undefined) ?? ['-'];
   if (id === '-' && args.flags.input !== undefined)
     throw new UsageError('with --input the alert is named by its event.id; - takes it from standard input');
+  if (inputs.includes('-') && process.stdin.isTTY === true)
+    throw new UsageError('where is the alert? --input names a file of what the agent wrote');
   const config = configuration(args, io, os.machine());
   if (config === undefined) return 2;
   const log = logFor(args, io, config.logLevel);

@@ -270,7 +270,9 @@ function filterOf(
     matched,
     alertId,
   });
-  if (named === rule) return draft;
+  const hasReference = id !== title || rule.name === id;
+  if (named === rule && hasReference) return draft;
+  if (!hasReference) return { notes: [`the rule "${title}" has no id that a filter could name: give it one`] };
   const note = `filters aren't applied to correlations: this one keeps such events from the rule "${title}"`;
   return { ...draft, notes: [note, ...draft.notes] };
 }
