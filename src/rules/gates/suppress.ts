@@ -38,22 +38,23 @@ export class Suppress {
     if (group !== undefined && Math.abs(timeMs - group.startMs) < suppress.timespanMs) {
       group.held++;
       this.#held++;
+      this.#untold++;
       return undefined;
     }
     this.#groups.set(key, { startMs: timeMs, held: 0 });
     if (this.#groups.size > this.#groupsMax) this.#evictFirst();
-    return group === undefined || group.held === 0 ? {} : { suppressed: group.held };
+    if (group === undefined || group.held === 0) return {};
+    this.#untold -= group.held;
+    return { suppressed: group.held };
   }
 
-  /** `untold`: held back in groups that were evicted, so that no alert told of them. */
+  /** `untold`: held back, and no alert has told of it, as yet or for ever. */
   counters(): Readonly<Record<string, number>> {
     return { groups: this.#groups.size, held_back: this.#held, evicted: this.#evicted, untold: this.#untold };
   }
 
   #evictFirst(): void {
-    const key = this.#groups.oldest()!;
-    this.#untold += this.#groups.get(key)!.held;
-    this.#groups.delete(key);
+    this.#groups.delete(this.#groups.oldest()!);
     this.#evicted++;
   }
 }
