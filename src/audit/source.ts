@@ -251,12 +251,12 @@ export class AuditSource {
     for (const { text, code, optional } of result.refused) {
       if (this.refusals.has(text)) continue;
       this.refusals.add(text);
-      // What is watched may have gone while it was asked for.
+      // /proc and the like have no name for what isn't there.
       const isGone = code === 'ENOENT';
       this.sink.note({
         code: 'audit_rule_refused',
         level: optional || isGone ? 'info' : 'warning',
-        message: `the kernel doesn't take the audit rule "${text}": ${code}${isGone ? ' (its folder is gone; tried again)' : ''}`,
+        message: `the kernel doesn't take the audit rule "${text}": ${code}${isGone ? ' (there is nothing to watch; asked again every half minute)' : ''}`,
       });
     }
   }

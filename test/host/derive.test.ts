@@ -108,6 +108,25 @@ describe('derived kernel rules', () => {
     expect(await run.stop()).toBe(0);
   }, 60_000);
 
+  test('a watched folder that is deleted and made anew is watched again', async () => {
+    const rules = folder();
+    const files = folder();
+    mkdirSync(join(files, 'units'));
+    write(rules, { title: 'unit written', detection: selection({ type: 'PATH', name: join(files, 'units/*') }) });
+    const run = await agent({ rules });
+    const watches = (): number => ours().filter(line => line.includes(`${files}/units`)).length;
+    expect(watches()).toBe(2);
+    sh(`rm -r ${files}/units`);
+    await run.until('what is told of it', () => run.log().includes('audit rules were deleted'));
+    expect(watches()).toBe(0);
+    mkdirSync(join(files, 'units'));
+    run.signal('SIGHUP');
+    await run.until('the watch', () => watches() === 2);
+    sh(`echo x >${files}/units/one`);
+    await fires(run, 'unit written');
+    expect(await run.stop()).toBe(0);
+  }, 60_000);
+
   test('no processes are asked for where only records of programs are looked at', async () => {
     const rules = folder();
     write(rules, { title: 'account', detection: selection({ type: 'ADD_USER' }) });
