@@ -69,6 +69,8 @@ const TYPES: readonly CorrelationType[] = [
 ];
 const TIMESPAN_MAX_MS = 366 * 86_400_000;
 const REFERENCES_MAX = 100;
+/** Of a group, an alias or a value. */
+const FIELDS_MAX = 16;
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 
 const isTemporal = (type: CorrelationType): boolean => type === 'temporal' || type === 'temporal_ordered';
@@ -177,6 +179,11 @@ class BodyReader {
     const node = pairOf(map, key)?.value;
     if (node === undefined || (node.kind === 'scalar' && node.type === 'null')) return [];
     const words = new Map<string, Word>();
+    const most = key === 'rules' ? REFERENCES_MAX : FIELDS_MAX;
+    if (node.kind === 'list' && node.items.length > most) {
+      this.#error(node.items[most]!, `"${key}" has at most ${most} ${what}`);
+      return [];
+    }
     for (const item of node.kind === 'list' ? node.items : [node]) {
       if (item.kind !== 'scalar' || item.text === '') this.#error(item, `"${key}" must be a list of ${what}`);
       else if (!words.has(item.text)) words.set(item.text, { text: item.text, range: item.range });
@@ -187,9 +194,6 @@ class BodyReader {
 
   #references(type: CorrelationType | undefined): readonly Word[] | undefined {
     const words = this.#words('rules', 'ids or names of rules');
-    if (words.length > REFERENCES_MAX) {
-      return this.#error(words[REFERENCES_MAX]!, `a correlation refers to at most ${REFERENCES_MAX} rules`);
-    }
     if (words.length > 0) return words;
     const given = pairOf(this.#map, 'rules')?.value;
     // What isn't empty was told.
@@ -210,7 +214,10 @@ class BodyReader {
       this.#error(node, '"aliases" must be a map of names, each with a field for each rule');
       return [];
     }
-    return node.pairs.map(({ key, keyRange, value }) => {
+    return node.pairs.map(({ key, keyRange, value }, i) => {
+      if (i === FIELDS_MAX) this.#error({ range: keyRange }, `a correlation has at most ${FIELDS_MAX} aliases`);
+      if (value.kind === 'map' && value.pairs.length > REFERENCES_MAX)
+        this.#error({ range: keyRange }, `the alias "${key}" has more fields than a correlation has rules`);
       if (value.kind !== 'map') this.#error(value, `the alias "${key}" must be a map of rules and their fields`);
       const fields =
         value.kind !== 'map'

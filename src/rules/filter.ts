@@ -41,7 +41,9 @@ const KEYS = new Set(
   ).split(' '),
 );
 /** Copies of selections in all rules. */
-const MERGED_MAX_SELECTIONS = 1_000_000;
+const MERGED_MAX_SELECTIONS = 200_000;
+/** Of one filter. */
+const WARNINGS_MAX = 100;
 
 export function parseFilter(reader: DocumentReader): ParsedFilter | undefined {
   const { map, source } = reader;
@@ -97,6 +99,8 @@ export interface Filtered {
   /** In the order given. */
   readonly rules: readonly Rule[];
   readonly problems: readonly Problem[];
+  /** Filters that were left out. */
+  readonly rejected: number;
 }
 
 /** The rules with the filters merged in that name them and have their logsource. */
@@ -108,6 +112,7 @@ export function applyFilters(
   const problems: Problem[] = [];
   const wanted = new Map<ParsedRule, Filter[]>();
   let merged = 0;
+  let applied = 0;
   for (const parsed of filters) {
     const { filter, source, range } = parsed;
     const targets = targetsOf(parsed, rules, references, problems);
@@ -117,6 +122,7 @@ export function applyFilters(
       problems.push(source.problem('error', 'too-many-filters', range, message, 'name fewer rules'));
       break;
     }
+    applied++;
     problems.push(...unknownFields(parsed, targets));
     for (const target of targets) {
       const known = wanted.get(target);
@@ -130,6 +136,7 @@ export function applyFilters(
       return own === undefined ? parsed.rule : merge(parsed.rule, own);
     }),
     problems,
+    rejected: filters.length - applied,
   };
 }
 
@@ -139,8 +146,9 @@ function targetsOf(
   references: References,
   problems: Problem[],
 ): readonly ParsedRule[] {
+  let warnings = 0;
   const warn = (at: Range, code: string, message: string, help?: string): void => {
-    problems.push(source.problem('warning', code, at, message, help));
+    if (++warnings <= WARNINGS_MAX) problems.push(source.problem('warning', code, at, message, help));
   };
   if (filter.rules === undefined) {
     const targets = rules.filter(({ rule }) => covers(filter.logsource, rule.logsource));

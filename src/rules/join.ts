@@ -64,7 +64,7 @@ export function* joinInSteps(files: readonly Documents[]): Steps<Joined> {
       ...filtered.problems,
       ...resolved.problems,
     ],
-    rejected: unique.problems.length + drafts.length - resolved.correlations.size,
+    rejected: unique.problems.length + filtered.rejected + drafts.length - resolved.correlations.size,
     placeOf: new Map<Rule | Correlation, Referred>([
       ...[...final].map(([parsed, rule]) => [rule, parsed] as const),
       ...[...resolved.correlations].map(([parsed, correlation]) => [correlation, parsed] as const),

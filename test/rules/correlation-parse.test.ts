@@ -294,11 +294,21 @@ describe('what is wrong', () => {
       '"q" is none of the correlation\'s rules',
     ],
     ['generate', { generate: 'maybe' }, '"generate" must be true or false'],
+    [
+      'too many fields',
+      { 'group-by': Array.from({ length: 17 }, (_, i) => `f${i}`) },
+      '"group-by" has at most 16 fields',
+    ],
+    [
+      'too many aliases',
+      { aliases: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`f${i}`, {}])) },
+      'a correlation has at most 16 aliases',
+    ],
     ['a field twice', { 'group-by': ['User', 'User'] }, '"User" is there twice'],
     [
       'too many rules',
       { rules: Array.from({ length: 101 }, (_, i) => `r${i}`) },
-      'a correlation refers to at most 100 rules',
+      '"rules" has at most 100 ids or names of rules',
     ],
   ];
   for (const [name, body, message] of cases) {
@@ -345,11 +355,11 @@ describe('what is wrong', () => {
 });
 
 test('a long chain and many wrong references take no long time', () => {
-  const length = 5000;
+  const length = 1000;
   const chain = Array.from({ length }, (_, i) => correlation(`c${i}`, { rules: [`c${i + 1}`] }));
-  const wrong = Array.from({ length: 500 }, (_, i) => correlation(`w${i}`, { rules: [`missing${i}`] }));
+  const wrong = Array.from({ length: 100 }, (_, i) => correlation(`w${i}`, { rules: [`missing${i}`] }));
   const begun = performance.now();
   const { correlations } = join([...chain, correlation(`c${length}`, { rules: [`c${length}`] })], wrong);
   expect(correlations).toEqual([]);
-  expect(performance.now() - begun).toBeLessThan(10_000);
+  expect(performance.now() - begun).toBeLessThan(4_000);
 });

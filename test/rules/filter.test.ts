@@ -170,3 +170,12 @@ describe('what is told of a filter', () => {
     expect(join(rule('a'), network, everywhere).told).toEqual([]);
   });
 });
+
+test('more filters than rules can hold are left out, which is told', () => {
+  const rules = Array.from({ length: 150 }, (_, i) => rule(`r${i}`));
+  const selections = Object.fromEntries(Array.from({ length: 700 }, (_, i) => [`s${i}`, { User: `u${i}` }]));
+  const large = filter({ ...selections, selection: undefined, condition: 'not 1 of them' });
+  const { told, rejected, rules: filtered } = join(...rules, large, large, large);
+  expect([told, rejected]).toEqual([['303: error: too-many-filters'], 2]);
+  expect(filtered.map(({ filters }) => filters?.length)).toEqual(rules.map(() => 1));
+});
