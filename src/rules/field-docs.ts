@@ -82,7 +82,7 @@ const FIELD_DOCS: Readonly<Record<string, string>> = {
 const NAMED: Readonly<Record<string, string>> = {
   sudo: 'USER TTY PWD COMMAND GROUP HOST TSID ENV CHROOT',
   PAM: 'logname uid euid tty ruser rhost user',
-  useradd: 'name UID GID home shell from',
+  useradd: 'name UID GID home from shell',
 };
 
 export function fieldDoc(name: string): string | undefined {

@@ -49,7 +49,7 @@ const isAddress = (text: string | undefined): text is string => text !== undefin
 
 /** Of sudo, PAM and useradd, as their messages write them. */
 const NAMED =
-  'USER TTY PWD COMMAND GROUP HOST TSID ENV CHROOT logname uid euid tty ruser rhost user name UID GID home shell from'.split(
+  'USER TTY PWD COMMAND GROUP HOST TSID ENV CHROOT logname uid euid tty ruser rhost user name UID GID home from shell'.split(
     ' ',
   );
 
