@@ -57,11 +57,20 @@ export class JournalFollower {
     return this.child !== undefined;
   }
 
-  /** From now on, or where `cursor` is given from the entry after it. Throws where the program can't be started. */
-  start(cursor: string | undefined): void {
-    const since = cursor === undefined ? '--lines=0' : `--after-cursor=${cursor}`;
+  /** From the second of `sinceMs` on, or where `cursor` is given from the entry after it. Throws where the program can't be started. */
+  start(cursor: string | undefined, sinceMs: number): void {
+    const since = cursor === undefined ? `--since=@${Math.floor(sinceMs / 1000)}` : `--after-cursor=${cursor}`;
     const child = Bun.spawn(
-      [this.program, '--output=json', `--output-fields=${JOURNAL_FIELDS}`, '--all', '--follow', '--no-pager', since],
+      [
+        this.program,
+        '--output=json',
+        `--output-fields=${JOURNAL_FIELDS}`,
+        '--all',
+        '--follow',
+        '--lines=all',
+        '--no-pager',
+        since,
+      ],
       { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', env: { LC_ALL: 'C.UTF-8' }, cwd: '/' },
     );
     this.child = child;

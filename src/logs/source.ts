@@ -23,8 +23,10 @@ const PROGRAM_FILES: readonly (readonly string[])[] = [
 ];
 
 const POLL_MS = 250;
-/** Of one file, or the journal, at each poll: more would keep the agent from its other work. */
+/** Of one file at each poll: more would keep the agent from its other work. */
 const POLL_BYTES = 256 * 1024;
+/** Of the journal, whose JSON is several times as long. */
+const JOURNAL_POLL_BYTES = 1024 * 1024;
 const RESTART_LEAST_MS = 1_000;
 const RESTART_MOST_MS = 60_000;
 /** journalctl that lived so long was well. */
@@ -92,6 +94,8 @@ export class LogSource {
   /** Of the journal: the last entry that was read. */
   private cursor: string | undefined;
   private unread = 0;
+  /** Where the journal is begun before an entry was read. */
+  private sinceMs = 0;
   private losses = new Map<string, LogLoss>();
   private lastTickMs = 0;
   private lookAtMs = 0;
@@ -99,7 +103,7 @@ export class LogSource {
   private restartAtMs: number | undefined;
   private backOffMs = RESTART_LEAST_MS;
   private isDown = false;
-  private budget = POLL_BYTES;
+  private budget = JOURNAL_POLL_BYTES;
   private resume: (() => void) | undefined;
   private notes = 0;
 
@@ -111,7 +115,7 @@ export class LogSource {
 
   /** Never throws: what can't be read is told, and looked for again. */
   start(nowMs: number): void {
-    this.lastTickMs = nowMs;
+    this.lastTickMs = this.sinceMs = nowMs;
     const { files, systemFiles } = this.options;
     const program = this.findJournal();
     for (const path of new Set(files)) this.missing.push([path]);
@@ -139,7 +143,7 @@ export class LogSource {
 
   /** Reads what files have; the source does so itself four times a second. */
   poll(): void {
-    this.budget = POLL_BYTES;
+    this.budget = JOURNAL_POLL_BYTES;
     const { resume } = this;
     this.resume = undefined;
     resume?.();
@@ -265,7 +269,7 @@ export class LogSource {
     this.restartAtMs = undefined;
     this.startedAtMs = performance.now();
     try {
-      this.journal!.start(this.cursor);
+      this.journal!.start(this.cursor, this.sinceMs);
     } catch (error) {
       this.journalEnded((error as Error).message);
     }
