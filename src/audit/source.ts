@@ -406,7 +406,10 @@ export class AuditSource {
     this.sink.note({
       code: 'audit_rules_deleted',
       level: 'warning',
-      message: `${missing} of the agent's audit rules were deleted, by somebody or with the folder that they watched; ${added} added again. What happened between is not seen`,
+      message:
+        added === missing
+          ? `somebody deleted ${missing} of the agent's audit rules; ${added} added again. What happened between is not seen`
+          : `${missing} of the agent's audit rules were deleted, ${missing - added} of them with the folder that they watched; ${added} added again`,
     });
     // A folder that was made anew.
     if (added < missing) this.applyRules();
