@@ -153,6 +153,8 @@ export function isDamage(error: unknown): boolean {
   return error instanceof WrongFile || /^SQLITE_(CORRUPT|NOTADB|ERROR|MISMATCH|CONSTRAINT)/.test(codeOf(error));
 }
 
+export const isFull = (error: unknown): boolean => codeOf(error) === 'SQLITE_FULL';
+
 export function reasonOf(error: unknown): string {
   if (codeOf(error) === 'SQLITE_BUSY') return 'another agent uses it';
   return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');

@@ -1,10 +1,10 @@
 // What `new_terms` rules have learned, kept over restarts. It is answered from memory; changes are written once a tick, so that a crash
 // loses a second at most. Nothing that happens to the file stops the agent: it is told, and memory goes on (edge: files).
 
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { TermRule, TermStore, TermVerdict } from '../core/terms.ts';
 import { type TermState, TermTable, type TermTableOptions } from '../rules/gates/term-table.ts';
-import { isDamage, reasonOf, TermFile } from './term-file.ts';
+import { isDamage, isFull, reasonOf, TermFile } from './term-file.ts';
 
 export interface SqliteTermsOptions extends Pick<TermTableOptions, 'perRuleMax' | 'totalMax'> {
   readonly path: string;
@@ -15,7 +15,8 @@ export interface SqliteTermsOptions extends Pick<TermTableOptions, 'perRuleMax' 
 const ROWS_PER_TICK = 10_000;
 /** While the disk is full, what comes and goes would gather without end: then all of the rule is written anew. */
 const CHANGED_MAX = 200_000;
-const RETRY_MS = 60_000;
+/** Between looks whether the file is there, or can be had now. */
+const LOOK_MS = 60_000;
 
 /** What of a rule isn't written yet. */
 interface Pending {
@@ -32,7 +33,7 @@ export class SqliteTerms implements TermStore {
   #file: TermFile | undefined;
   /** The file is opened when a rule first asks: where none does there is no file. */
   #isAsked = false;
-  #triedMs = Number.NEGATIVE_INFINITY;
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #isTroubled = false;
   #failures = 0;
 
@@ -53,17 +54,16 @@ export class SqliteTerms implements TermStore {
   tick(nowMs: number): void {
     if (!this.#isAsked) return;
     this.#table.tick(nowMs);
-    if (this.#file === undefined && Math.abs(nowMs - this.#triedMs) >= RETRY_MS) {
-      this.#triedMs = nowMs;
-      this.#open();
+    if (Math.abs(nowMs - this.#lookedMs) >= LOOK_MS) {
+      this.#lookedMs = nowMs;
+      this.#look();
     }
     this.#write(ROWS_PER_TICK);
   }
 
   close(): void {
     this.#write(Number.POSITIVE_INFINITY);
-    this.#file?.close();
-    this.#file = undefined;
+    this.#release();
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -82,6 +82,20 @@ export class SqliteTerms implements TermStore {
 
   #anew(state: TermState): void {
     this.#pending.set(state, { changed: new Set(state.seen.keys()), anew: true });
+  }
+
+  #look(): void {
+    if (this.#file !== undefined) {
+      if (existsSync(this.#path)) return;
+      this.#release();
+      this.#onNote('warning', `${this.#path} was removed: it is begun anew with what is in memory`);
+    }
+    this.#open();
+  }
+
+  #release(): void {
+    this.#file?.close();
+    this.#file = undefined;
   }
 
   #open(): void {
@@ -109,6 +123,8 @@ export class SqliteTerms implements TermStore {
         }
       });
     } catch (error) {
+      // A full disk may have room again; whatever else it is, the file is opened anew.
+      if (!isFull(error)) this.#release();
       this.#failed(error);
       return;
     }
@@ -159,8 +175,7 @@ export class SqliteTerms implements TermStore {
   #putAside(error: unknown): void {
     const aside = `${this.#path}.aside`;
     try {
-      this.#file?.close();
-      this.#file = undefined;
+      this.#release();
       for (const end of ['-wal', '-shm']) rmSync(this.#path + end, { force: true });
       renameSync(this.#path, aside);
       this.#file = new TermFile(this.#path);

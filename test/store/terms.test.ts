@@ -124,6 +124,21 @@ describe('the file', () => {
     expect(notes).toHaveLength(1);
   });
 
+  test('that is removed meanwhile is begun anew with what is known', () => {
+    const asked = { key: 'r', learnMs: 100 };
+    const store = open();
+    store.see(asked, ['a'], 1);
+    store.tick(60_000);
+    rmSync(join(folder, 'state'), { recursive: true });
+    store.tick(60_001);
+    store.tick(120_000);
+    store.close();
+    expect(notes).toEqual([expect.stringContaining('was removed')]);
+    const again = open();
+    expect(again.see(asked, ['a'], 2)).toBe('known');
+    again.close();
+  });
+
   test('takes a flood in pieces', () => {
     const store = open();
     for (let i = 0; i < 25_000; i++) see(store, `${i}`);
