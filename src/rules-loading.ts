@@ -11,6 +11,8 @@ import { type Tuning, tune } from './rules/tuning.ts';
 
 const SYSTEM_RULES = '/etc/puppy-hids/rules.d';
 const BUILTIN = 'builtin';
+/** The code of a problem of the configuration, which `check` can't show. */
+export const UNKNOWN_TUNED = 'unknown-tuned-rule';
 
 /** How long a load in the background works before everything else gets its turn. */
 const SLICE_MS = 10;
@@ -76,7 +78,7 @@ function compiled(loaded: LoadedRules, paths: readonly string[], tuning: readonl
   // The places alone are kept, not the texts that they are found by.
   const lines = new Map([...loaded.rules, ...loaded.correlations].map(rule => [rule.info.id, lineOf(rule)]));
   const { rules, correlations, warnings } = tune(loaded.rules, loaded.correlations, tuning);
-  const notes = warnings.map(({ message, help }) => fileProblem('warning', 'unknown-rule', 'tuning', message, help));
+  const notes = warnings.map(({ message, help }) => fileProblem('warning', UNKNOWN_TUNED, 'tuning', message, help));
   const problems = [...loaded.problems, ...notes];
   return { ruleset: compileRuleset(rules), correlations, lines, problems, rejected, paths };
 }

@@ -18,7 +18,7 @@ import { type ReplaySummary, replayLog, replayRecording } from '../replay.ts';
 import { LineReplay } from '../replay-lines.ts';
 import { TermTable } from '../rules/gates/term-table.ts';
 import { formatProblem } from '../rules/problem.ts';
-import { type LoadedRuleset, loadRuleset } from '../rules-loading.ts';
+import { type LoadedRuleset, loadRuleset, UNKNOWN_TUNED } from '../rules-loading.ts';
 import { VERSION } from '../version.ts';
 import { readArguments, UsageError } from './args.ts';
 import { configuration } from './configuration.ts';
@@ -52,7 +52,10 @@ async function replay(argv: readonly string[], io: Io): Promise<number> {
     throw new UsageError('a recording is replayed alone');
   }
   const rules = loadRuleset(config.rules, config.tuning);
-  for (const problem of rules.problems) if (problem.severity === 'error') io.err(`${formatProblem(problem)}\n`);
+  for (const problem of rules.problems) {
+    if (problem.severity === 'error') io.err(`${formatProblem(problem)}\n`);
+    else if (problem.code === UNKNOWN_TUNED) log.warning(formatProblem(problem));
+  }
   if (rules.rejected > 0) {
     log.error(`${rules.rejected} rules are wrong and left out`);
     if (config.strict) return 2;

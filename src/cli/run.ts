@@ -9,7 +9,7 @@ import type { Log } from '../log.ts';
 import { type Capability, missingCapabilities } from '../proc/listeners.ts';
 import type { Running } from '../reload.ts';
 import { formatProblem } from '../rules/problem.ts';
-import { loadRuleset } from '../rules-loading.ts';
+import { loadRuleset, UNKNOWN_TUNED } from '../rules-loading.ts';
 import { readArguments, UsageError } from './args.ts';
 import { readConfiguration } from './configuration.ts';
 import { type Command, type Io, logFor } from './io.ts';
@@ -46,7 +46,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
   const rules = loadRuleset(config.rules, config.tuning);
   for (const problem of rules.problems) {
     if (problem.severity === 'error') io.err(`${formatProblem(problem)}\n`);
-    else log.debug(formatProblem(problem));
+    else log[problem.code === UNKNOWN_TUNED ? 'warning' : 'debug'](formatProblem(problem));
   }
   const warnings = rules.problems.filter(problem => problem.severity === 'warning').length;
   if (warnings > 0) log.info(`${warnings} warnings about rules; "puppy-hids check" shows them`);
