@@ -31,7 +31,7 @@ export class Engine implements Evidence {
   readonly #slots: Slot[];
   readonly #slotOf: ReadonlyMap<string, number>;
   readonly #atoms: readonly Atom[];
-  readonly #atomSlot: Uint16Array;
+  readonly #atomSlot: Uint32Array;
   readonly #programs: readonly Program[];
   /** Rules to evaluate when the atom was found. */
   readonly #rulesOf: readonly (readonly number[])[];
@@ -72,11 +72,13 @@ export class Engine implements Evidence {
       names.set(name, names.size);
       return names.size - 1;
     };
-    this.#atomSlot = Uint16Array.from(this.#atoms, atom => slot(atom.field));
+    this.#atomSlot = Uint32Array.from(this.#atoms, atom => slot(atom.field));
     for (const atom of this.#atoms) if (atom.test?.op === 'fieldref') slot(canonicalName(atom.test.field));
     this.#slotOf = names;
     this.fieldNames = [...names.keys()];
-    this.#slots = this.fieldNames.map((_, s) => new Slot(this.#atoms.filter((_atom, i) => this.#atomSlot[i] === s)));
+    const atomsOf = this.fieldNames.map((): Atom[] => []);
+    for (const [i, atom] of this.#atoms.entries()) atomsOf[this.#atomSlot[i]!]!.push(atom);
+    this.#slots = atomsOf.map(atoms => new Slot(atoms));
     const rulesOf: number[][] = this.#atoms.map(() => []);
     const always: number[] = [];
     const indexSlots = new Set<number>();

@@ -37,36 +37,53 @@ const KEYS = new Set(
 );
 const PROBLEMS_MAX = 200;
 
+/** A file with this many errors isn't read further. */
+class TooManyErrors extends Error {}
+
 export function parseRules(file: string, text: string, lists: FindList = NO_LISTS): ParsedFile {
   const source = new SourceText(file, text);
   const problems: Problem[] = [];
+  let errors = 0;
+  let warnings = 0;
   const report: Report = (severity, code, range, message, help) => {
-    if (problems.length < PROBLEMS_MAX) problems.push(source.problem(severity, code, range, message, help));
-    else if (problems.length === PROBLEMS_MAX) {
-      problems.push(source.problem('error', 'too-many-problems', range, 'more problems follow, which are not told'));
-    }
+    const isError = severity === 'error';
+    const count = isError ? ++errors : ++warnings;
+    if (count <= PROBLEMS_MAX) problems.push(source.problem(severity, code, range, message, help));
+    if (count !== PROBLEMS_MAX + 1) return;
+    const more = isError ? 'the rest of the file is not read' : 'more warnings follow, which are not told';
+    problems.push(source.problem(severity, 'too-many-problems', range, more));
+    if (isError) throw new TooManyErrors();
   };
   const rules: ParsedRule[] = [];
   const correlations: ParsedCorrelation[] = [];
   const filters: ParsedFilter[] = [];
   const rejectedNames: string[] = [];
-  const documents = readDocuments(text, report);
-  let rejected = documents.failed;
-  const isSilent = silentIn(documents.nodes);
-  for (const document of documents.nodes) {
-    if (document.kind === 'scalar' && document.type === 'null') continue;
-    const reader = readerOf(document, source, report, lists);
-    let parsed: unknown;
-    if (reader !== undefined) {
-      const silent = namesOf(reader.map).some(isSilent);
+  let rejected = 0;
+  try {
+    const documents = readDocuments(text, report);
+    rejected += documents.failed;
+    const isSilent = silentIn(documents.nodes);
+    for (const document of documents.nodes) {
+      if (document.kind === 'scalar' && document.type === 'null') continue;
+      // Until it has given something.
+      rejected++;
+      const names = document.kind === 'map' ? namesOf(document) : [];
+      rejectedNames.push(...names);
+      const reader = readerOf(document, source, report, lists);
+      if (reader === undefined) continue;
+      const silent = names.some(isSilent);
+      let parsed: unknown;
       if (pairOf(reader.map, 'correlation') !== undefined)
         parsed = added(correlations, parseCorrelation(reader, silent));
       else if (pairOf(reader.map, 'filter') !== undefined) parsed = added(filters, parseFilter(reader));
       else parsed = added(rules, parseRule(reader, silent));
+      if (parsed === undefined) continue;
+      rejected--;
+      rejectedNames.length -= names.length;
     }
-    if (parsed !== undefined) continue;
-    rejected++;
-    if (document.kind === 'map') rejectedNames.push(...namesOf(document));
+  } catch (error) {
+    if (!(error instanceof TooManyErrors)) throw error;
+    rejected = Math.max(rejected, 1);
   }
   if (rules.length + correlations.length + filters.length === 0 && problems.length === 0)
     report('warning', 'empty-file', [0, 0], 'the file holds no rule');

@@ -33,6 +33,10 @@ export type Report = (severity: Severity, code: string, range: Range, message: s
 
 const EXCERPT_MAX_CHARS = 160;
 const EXCERPT_BEFORE_CHARS = 60;
+const MESSAGE_MAX_CHARS = 500;
+const GUESS_MAX_CHARS = 64;
+/** Candidates that are looked at: a hostile file can bring many. */
+const GUESSES_MAX = 1000;
 
 /** A rule file's text, with positions. */
 export class SourceText {
@@ -73,10 +77,13 @@ export class SourceText {
     const from = Math.max(start, Math.min(at - EXCERPT_BEFORE_CHARS, end - EXCERPT_MAX_CHARS));
     const excerpt = { text: this.text.slice(from, Math.min(end, from + EXCERPT_MAX_CHARS)), caret: at - from };
     const length = Math.max(1, Math.min(range[1], end) - at);
-    const problem = { severity, code, file: this.file, line, column, message, excerpt, length };
-    return help === undefined ? problem : { ...problem, help };
+    const problem = { severity, code, file: this.file, line, column, message: cut(message), excerpt, length };
+    return help === undefined ? problem : { ...problem, help: cut(help) };
   }
 }
+
+/** Messages name what was written, which may be long. */
+const cut = (text: string): string => (text.length > MESSAGE_MAX_CHARS ? `${text.slice(0, MESSAGE_MAX_CHARS)}…` : text);
 
 /** A problem of a whole file or path. */
 export function fileProblem(severity: Severity, code: string, file: string, message: string, help?: string): Problem {
@@ -112,12 +119,14 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
 }
 
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
-  if (word === '' || word.length > 64) return undefined;
+  if (word === '' || word.length > GUESS_MAX_CHARS) return undefined;
   const lower = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let left = GUESSES_MAX;
   for (const candidate of candidates) {
-    if (candidate.length > 64) continue;
+    if (--left < 0) break;
+    if (candidate.length > GUESS_MAX_CHARS || Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = candidate.toLowerCase() === lower ? 0 : editDistance(lower, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -8,6 +8,9 @@ import { feedOf } from './logsource.ts';
 import { mergeNeeds, type Needs, NO_NEEDS, needsOf } from './needs.ts';
 import { nearestWord, type Range } from './problem.ts';
 
+const REASONS_MAX = 5;
+const FIELDS_MAX = 100;
+
 export interface Verdict {
   readonly rule: RuleInfo;
   /** Which events the rule is asked about; absent where nothing feeds its logsource. */
@@ -34,13 +37,19 @@ export function verdictOf(rule: Rule): Verdict {
     canHold(rule.condition, rule, each, reasons),
   );
   if (streams.length === 0) {
-    return { rule: rule.info, stream, canFire: false, reason: [...reasons].join('; '), needs: NO_NEEDS };
+    return { rule: rule.info, stream, canFire: false, reason: joined(reasons), needs: NO_NEEDS };
   }
   const needs = mergeNeeds(streams.map(each => needsOf(rule, each)));
   return { rule: rule.info, stream: streams[0]!, canFire: true, needs };
 }
 
-/** Fields of the rule that its events don't have. Nothing is said of a logsource that isn't fed: its fields aren't known yet. */
+function joined(reasons: ReadonlySet<string>): string {
+  const more = reasons.size - REASONS_MAX;
+  const shown = [...reasons].slice(0, REASONS_MAX);
+  return (more > 0 ? [...shown, `and ${more} more`] : shown).join('; ');
+}
+
+/** Fields of the rule that its events don't have, as many as are worth telling. Nothing is said of a logsource that isn't fed: its fields aren't known yet. */
 export function fieldProblems(rule: Rule): FieldProblem[] {
   const feed = feedOf(rule.logsource);
   if ('notFed' in feed) return [];
@@ -52,7 +61,9 @@ export function fieldProblems(rule: Rule): FieldProblem[] {
     for (const name of item.field === undefined ? names : [item.field, ...names]) {
       const problem = fieldProblem(name, item.range, feed.stream);
       const isElsewhere = feed.also !== undefined && fieldProblem(name, item.range, feed.also) === undefined;
-      if (problem !== undefined && !isElsewhere) problems.push(problem);
+      if (problem === undefined || isElsewhere) continue;
+      problems.push(problem);
+      if (problems.length === FIELDS_MAX) return problems;
     }
   }
   return problems;

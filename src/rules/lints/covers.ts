@@ -8,8 +8,9 @@ import { ANY, fold, type Glob, mapLiterals, matchGlob, ONE } from '../glob.ts';
 type GlobTest = Extract<Test, { op: 'glob' }>;
 type CompareTest = Extract<Test, { op: 'compare' }>;
 
-/** Longer patterns aren't compared: it would take too long, and says little. */
+/** Larger patterns aren't compared: it would take too long, and says little. */
 const CHARS_MAX = 512;
+const PARTS_MAX = 32;
 const ANYTHING = '\ufffe';
 const ONE_CHARACTER = '\uffff';
 
@@ -23,7 +24,7 @@ export const anyCovers = (a: readonly Test[], b: readonly Test[]): boolean =>
 function covers(a: Test, b: Test): boolean {
   if (a.op === 'glob' && (b.op === 'glob' || b.op === 'word')) {
     const glob: Glob = b.op === 'glob' ? b.glob : [ANY, b.text, ANY];
-    if (a.cased && !b.cased) return false;
+    if ((a.cased && !b.cased) || isLarge(a.glob) || isLarge(glob)) return false;
     return a.cased ? globCovers(a.glob, glob) : globCovers(mapLiterals(a.glob, fold), mapLiterals(glob, fold));
   }
   if (a.op === 'word') return b.op === 'word' && (!a.cased || b.cased) && sameText(a.text, b.text, a.cased);
@@ -41,11 +42,12 @@ const sameText = (a: string, b: string, cased: boolean): boolean => (cased ? a =
 function globCovers(a: Glob, b: Glob): boolean {
   if (a.includes(ONE) && b.includes(ANY)) return false;
   const text = b.map(part => (part === ANY ? ANYTHING : part === ONE ? ONE_CHARACTER : part)).join('');
-  return text.length <= CHARS_MAX && lengthOf(a) <= CHARS_MAX && matchGlob(a, text);
+  return matchGlob(a, text);
 }
 
-const lengthOf = (glob: Glob): number =>
-  glob.reduce((sum, part) => sum + (typeof part === 'string' ? part.length : 1), 0);
+const isLarge = (glob: Glob): boolean =>
+  glob.length > PARTS_MAX ||
+  glob.reduce((sum, part) => sum + (typeof part === 'string' ? part.length : 1), 0) > CHARS_MAX;
 
 const networkCovers = (a: IpNetwork, b: IpNetwork): boolean =>
   a.version === b.version && (a.mask & b.mask) === a.mask && (b.network & a.mask) === a.network;
@@ -70,8 +72,8 @@ export function clash(a: Test, b: Test, isSingle: boolean): boolean {
 }
 
 function globsClash(a: GlobTest, b: GlobTest): boolean {
+  if (isLarge(a.glob) || isLarge(b.glob)) return false;
   const [x, y] = a.cased && b.cased ? [a.glob, b.glob] : [mapLiterals(a.glob, fold), mapLiterals(b.glob, fold)];
-  if (Math.max(lengthOf(x), lengthOf(y)) > CHARS_MAX) return false;
   const [left, right] = [exactOf(x), exactOf(y)];
   if (left !== undefined) return !matchGlob(y, left);
   if (right !== undefined) return !matchGlob(x, right);
