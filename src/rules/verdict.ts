@@ -33,8 +33,8 @@ export function verdictOf(rule: Rule): Verdict {
   if ('notFed' in feed) return { rule: rule.info, canFire: false, reason: feed.notFed, needs: NO_NEEDS };
   const { stream, also } = feed;
   const reasons = new Set<string>();
-  const streams = (also === undefined ? [stream] : [stream, also]).filter(each =>
-    canHold(rule.condition, rule, each, reasons),
+  const streams = (also === undefined ? [stream] : [stream, also]).filter(
+    each => canHold(rule.condition, rule, each, reasons) && hasTerms(rule, each, reasons),
   );
   if (streams.length === 0) {
     return { rule: rule.info, stream, canFire: false, reason: joined(reasons), needs: NO_NEEDS };
@@ -54,6 +54,12 @@ export function fieldProblems(rule: Rule): FieldProblem[] {
   const feed = feedOf(rule.logsource);
   if ('notFed' in feed) return [];
   const problems: FieldProblem[] = [];
+  const { puppy } = rule;
+  for (const name of [...(puppy?.suppress?.groupBy ?? []), ...(puppy?.newTerms?.fields ?? [])].slice(0, FIELDS_MAX)) {
+    const problem = fieldProblem(name, puppy!.range, feed.stream);
+    const isElsewhere = feed.also !== undefined && fieldProblem(name, puppy!.range, feed.also) === undefined;
+    if (problem !== undefined && !isElsewhere) problems.push(problem);
+  }
   for (const item of ruleItems(rule)) {
     const names = item.values
       .flatMap(value => value.tests)
@@ -82,6 +88,12 @@ function fieldProblem(name: string, range: Range, stream: Stream): FieldProblem 
 
 const isKnown = (name: string, stream: Stream): boolean =>
   stream === 'record' ? isRecordField(name) : FIELDS[stream].has(canonicalName(name));
+
+/** False only when no event has all the fields of `new_terms`: then nothing is ever learned. */
+const hasTerms = ({ puppy }: Rule, stream: Stream, reasons: Set<string>): boolean =>
+  (puppy?.newTerms?.fields ?? [])
+    .map(field => testCan({ op: 'exists', wanted: true }, field, stream, reasons))
+    .every(Boolean);
 
 /** False only when the condition is false whatever the event. */
 function canHold(condition: Condition, rule: Rule, stream: Stream, reasons: Set<string>): boolean {
