@@ -164,7 +164,8 @@ Watches this host and writes alerts as JSON Lines. Needs root.
   -q, --quiet         only errors on stderr
   --color WHEN        auto, always, never
 
-Signals: SIGTERM and SIGINT stop it (the kernel's audit state is restored), SIGHUP reads the rules again and reopens files,
+Signals: SIGTERM and SIGINT stop it (the kernel's audit state is restored), SIGHUP reads rules and configuration again
+and reopens files (as "puppy-hids reload" does, which tells what came of it),
 SIGUSR1 writes a heartbeat. Exit codes: 0 done, 1 failure, 2 usage, configuration or rules, 3 not permitted.
 `,
   run,

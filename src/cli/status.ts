@@ -30,13 +30,15 @@ export function statusText({ version, pid, mode, kernelRules, rules, fired, coun
     [get('audit', 'kernelLost'), 'records in the kernel, at most'],
     [get('audit', 'recordsDropped'), 'records beyond bounds'],
     [get('audit', 'ringDropped'), 'events before the agent took them'],
+    [get('logs', 'dropped'), 'log lines'],
   ] as const;
   const lost = losses.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  const logs = 'logs' in counters ? `, ${get('logs', 'lines')} lines of logs` : '';
   const lines: [string, string][] = [
     ['agent', `puppy-hids ${version}, pid ${pid}, mode ${mode}, up ${duration(get('uptime_s'))}`],
     ['rules', `${rules.loaded} loaded, ${rules.canFire} can fire, ${rules.rejected} rejected`],
     ['kernel', `${kernelRules} audit rules of the agent's`],
-    ['events', `${get('audit', 'events')} from audit, ${get('pipeline', 'alerts')} alerts`],
+    ['events', `${get('audit', 'events')} from audit${logs}, ${get('pipeline', 'alerts')} alerts`],
     ['lost', lost.length === 0 ? 'nothing' : lost.join(', ')],
     ...outputs(counters),
     ['memory', `${(get('memory', 'rss_bytes') / MIB).toFixed(0)} MiB`],
