@@ -19,6 +19,8 @@ export const NOTHING: Meaning = { kind: 'log_line' };
 
 const SSHD_LOGIN =
   /^(Accepted|Failed) \S{1,64} for (invalid user )?(.{0,512}) from (\S{1,255}) port (\d{1,5})(?: ssh2(?:: .*)?)?$/s;
+/** Each failure of keyboard-interactive over PAM; `Failed keyboard-interactive/pam` follows for some of them, and would count twice. */
+const SSHD_PAM = /^error: PAM: .{1,128}? for (?:illegal user )?(.{0,512}) from (\S{1,255})$/s;
 const SU_FAILED = /^FAILED SU \(to (.{1,256})\) (\S{1,256}) on (\S{1,64})$/s;
 const SU_DONE = /^\(to (.{1,256})\) (\S{1,256}) on (\S{1,64})$/s;
 /** As the shadow package's su says it. */
@@ -54,17 +56,17 @@ export function meaningOf(program: string | undefined, message: string): Meaning
 }
 
 function ofSshd(message: string): Meaning {
+  const pam = SSHD_PAM.exec(message);
+  if (pam !== null) {
+    return { kind: 'login_failed', outcome: 'failure', target: { name: pam[1]! }, address: pam[2]! };
+  }
   const login = SSHD_LOGIN.exec(message);
   if (login === null) return NOTHING;
-  const [, word, , name, address, port] = login;
-  const done = word === 'Accepted';
-  return {
-    kind: done ? 'logged_in' : 'login_failed',
-    outcome: done ? 'success' : 'failure',
-    target: { name: name! },
-    address: address!,
-    port: Number(port),
-  };
+  const [, word, method, , name, address, port] = login;
+  const facts = { target: { name: name! }, address: address!, port: Number(port) };
+  if (word === 'Accepted') return { kind: 'logged_in', outcome: 'success', ...facts };
+  if (method === 'keyboard-interactive/pam') return { kind: 'log_line', ...facts };
+  return { kind: 'login_failed', outcome: 'failure', ...facts };
 }
 
 function ofSu(message: string): Meaning {

@@ -28,6 +28,8 @@ const PAST_MS = 600_000;
 /** syslog daemons join equal lines; of more the rest is counted as one. */
 const REPEATS_MAX = 64;
 const REPEATED = /^message repeated (\d{1,9}) times: \[ (.*)\]$/s;
+/** What is said to be repeated; else the message itself. */
+export const innerMessage = (message: string): string => REPEATED.exec(message)?.[2] ?? message;
 /** This agent's own lines, its alerts among them, must not make alerts of their own. */
 const OWN_PROGRAM = 'puppy-hids';
 const KERNEL_AUDIT = /^(?:\[ *\d+\.\d+\] )?audit: type=\d/;

@@ -36,6 +36,18 @@ describe('what messages say', () => {
     expect(said('sshd[1]: Connection closed by 192.0.2.7 port 4242 [preauth]')[0]).toBe('log_line');
   });
 
+  test('keyboard-interactive over PAM, which sshd may tell twice', () => {
+    expect(
+      said('sshd[1]: error: PAM: Authentication failure for illegal user x for y from 192.0.2.7').slice(0, 4),
+    ).toEqual(['login_failed', 'failure', 'x for y', '192.0.2.7']);
+    expect(said('sshd[1]: Failed keyboard-interactive/pam for root from 192.0.2.7 port 1 ssh2').slice(0, 4)).toEqual([
+      'log_line',
+      undefined,
+      'root',
+      '192.0.2.7',
+    ]);
+  });
+
   test('a user name that pretends to be an address', () => {
     const line =
       'sshd[1]: Failed password for invalid user x from 203.0.113.9 port 1 ssh2 from 192.0.2.7 port 4242 ssh2';
