@@ -8,6 +8,7 @@ import { type HostFiles, planWatches, type WatchPlan } from './audit/kernel-rule
 import type { WantedRule } from './audit/kernel-setup.ts';
 import type { Mode } from './audit/mode.ts';
 import { ARCH } from './audit/tables/arches.ts';
+import { syscallNumber } from './audit/tables/syscalls.ts';
 import type { Needs } from './rules/needs.ts';
 
 export const KEY_PREFIX = 'puppy';
@@ -21,19 +22,25 @@ export interface KernelAsk {
   readonly notes: readonly string[];
 }
 
+const ABSENT_SHOWN = 10;
+
 /** The kernel rules that one rule's needs come to, apart from what other rules ask: for a reader. */
 export function kernelAskOf(needs: Needs, context: KernelContext): KernelAsk {
   const { wanted, notes, absent } = ruleNeeds(needs, context);
   const told = [...needs.unasked, ...notes];
-  if (absent.length > 0) told.push(`watched as soon as their folders are there: ${absent.join(', ')}`);
+  if (absent.length > 0) {
+    const more = absent.length > ABSENT_SHOWN ? `, and ${absent.length - ABSENT_SHOWN} more` : '';
+    told.push(`watched as soon as their folders are there: ${absent.slice(0, ABSENT_SHOWN).join(', ')}${more}`);
+  }
   const arch = context.arch === ARCH.aarch64 ? 'aarch64' : 'x86_64';
+  for (const name of new Set(needs.calls.flatMap(({ names }) => names))) {
+    if (syscallNumber(context.arch, name) === undefined)
+      told.push(`64-bit programs have no system call "${name}" here`);
+  }
   const note = (text: string): void => void told.push(text);
   const rules = defaultRules({ arch, needs: wanted, saddrFam: true, keyPrefix: KEY_PREFIX, note });
   return { rules: rules.map(({ text }) => text), notes: told };
 }
-
-export const kernelRulesOf = (needs: Needs, context: KernelContext): readonly string[] =>
-  kernelAskOf(needs, context).rules;
 
 /** What rules need, with the host's files. */
 function ruleNeeds(needs: Needs, host: HostFiles): { readonly wanted: RuleNeeds } & Omit<WatchPlan, 'watches'> {
@@ -63,7 +70,7 @@ function keyed(key: string, host: HostFiles): KeyedNeed | undefined {
 }
 
 /** `events`: every event is written, so that more is asked than the rules need. */
-export function kernelNeeds(needs: Needs, events: boolean, host: HostFiles = NO_FILES): RuleNeeds {
+export function kernelNeeds(needs: Needs, events: boolean, host: HostFiles): RuleNeeds {
   const { wanted } = ruleNeeds(needs, host);
   const { exec, execFailed, connect, accept, calls, files, keys } = needs;
   // Whatever the kernel is asked for happened in a process, which an alert tells with its ancestors.
@@ -80,8 +87,6 @@ export function kernelNeeds(needs: Needs, events: boolean, host: HostFiles = NO_
     exit: events,
   };
 }
-
-const NO_FILES: HostFiles = { isDirectory: () => false, list: () => [], realPath: () => undefined };
 
 export interface KernelRulesOptions {
   readonly architecture: string;
@@ -114,9 +119,3 @@ export function wantedRules(options: KernelRulesOptions, saddrFam: boolean, mode
   });
   return [...own, ...others];
 }
-
-/** What the rules are about and the kernel isn't asked for, or what costs much: for the log. */
-export const kernelNotes = (needs: Needs, host: HostFiles): readonly string[] => [
-  ...needs.unasked,
-  ...ruleNeeds(needs, host).notes,
-];

@@ -8,7 +8,7 @@ import type { Note } from './audit/mode.ts';
 import { AuditObserver } from './audit/observe.ts';
 import { AuditSource } from './audit/source.ts';
 import { hostRuleContext } from './host-context.ts';
-import { kernelNeeds, kernelNotes, SPARED, wantedRules } from './kernel-needs.ts';
+import { kernelAskOf, kernelNeeds, SPARED, wantedRules } from './kernel-needs.ts';
 import type { LiveRun } from './live-run.ts';
 import type { HostFacts, HostIdentity } from './proc/facts.ts';
 import { auditListeners, commOf } from './proc/listeners.ts';
@@ -93,7 +93,7 @@ export class LiveAudit {
           const ruleset = this.options.ruleset();
           const { records, events, audit } = run.config();
           const keep = new Set(SPARED.filter(type => records || ruleset.readsRecord(type)));
-          for (const note of kernelNotes(ruleset.needs, context)) {
+          for (const note of kernelAskOf(ruleset.needs, context).notes) {
             if (!told.has(note)) run.log.info(note);
             told.add(note);
           }

@@ -52,7 +52,7 @@ export function needsOf(rule: Rule, stream: Stream): Needs {
   if (stream === 'exec') return { ...NO_NEEDS, exec: true };
   if (stream === 'network') return networkNeeds(rule);
   if (stream === 'log') return { ...NO_NEEDS, logs: true };
-  return mergeNeeds(conjunctions(rule).map(items => recordNeeds(rule, items)));
+  return mergeNeeds(conjunctions(rule).map(way => recordNeeds(rule, way)));
 }
 
 export function mergeNeeds(all: readonly Needs[]): Needs {
@@ -74,13 +74,13 @@ export function mergeNeeds(all: readonly Needs[]): Needs {
 }
 
 function networkNeeds(rule: Rule): Needs {
-  const wanted = conjunctions(rule).map(items => textsOf(items, 'Initiated').map(text => text.toLowerCase()));
+  const wanted = conjunctions(rule).map(({ items }) => textsOf(items, 'Initiated').map(text => text.toLowerCase()));
   const all = wanted.some(texts => texts.length === 0);
   const has = (text: string): boolean => all || wanted.some(texts => texts.includes(text));
   return { ...NO_NEEDS, connect: has('true'), accept: has('false') };
 }
 
-function recordNeeds(rule: Rule, items: readonly Item[]): Needs {
+function recordNeeds(rule: Rule, { items, isMerged }: Way): Needs {
   const unasked: string[] = [];
   const types = textsOf(items, 'type').map(type => type.toUpperCase());
   const others = types.filter(type => !EXEC_RECORDS.has(type) && !/[*?]/.test(type));
@@ -88,11 +88,11 @@ function recordNeeds(rule: Rule, items: readonly Item[]): Needs {
   const names = written.flatMap(glob => namesOf(glob, unasked));
   const execs = names.filter(name => /^execve(?:at)?$/.test(name));
   const keys = textsOf(items, 'key');
-  const files = filesOf(rule, items, unasked);
+  const files = filesOf(rule, { items, isMerged }, unasked);
   const calls = [
     ...callsOf(
       names.filter(name => !execs.includes(name)),
-      items,
+      isMerged ? [] : items,
       keys,
       unasked,
     ),
@@ -136,6 +136,10 @@ function namesOf(glob: Glob, unasked: string[]): readonly string[] {
     const known = TABLES.flatMap(arch => [...syscallNames(arch)]);
     const lower = glob.map(part => (typeof part === 'string' ? part.toLowerCase() : part));
     const names = [...new Set(known.filter(name => matchGlob(lower, name)))];
+    if (names.length > CALLS_MAX) {
+      unasked.push(`"${globText(glob)}" stands for ${names.length} system calls: name those that matter`);
+      return [];
+    }
     if (names.length > 0) return names;
     if (TABLES.some(arch => syscallNumber(arch, text) !== undefined)) return [text];
   }
@@ -165,7 +169,7 @@ function callsOf(
 }
 
 /** The files that a PATH record of the rule names, execution aside. */
-function filesOf(rule: Rule, items: readonly Item[], unasked: string[]): readonly FileNeed[] {
+function filesOf(rule: Rule, { items, isMerged }: Way, unasked: string[]): readonly FileNeed[] {
   const access = accessOf(rule);
   const about = items.filter(item => item.field === 'name' && !item.negated);
   if (access === 'execute' || about.length === 0) return [];
@@ -173,13 +177,13 @@ function filesOf(rule: Rule, items: readonly Item[], unasked: string[]): readonl
   const candidates = about.map(item => {
     const texts = textsOf([item], 'name');
     const rooted = texts.filter(text => text.startsWith('/'));
-    return item.all && rooted.length > 0 ? rooted.slice(0, 1) : texts;
+    return item.all && !isMerged && rooted.length > 0 ? rooted.slice(0, 1) : texts;
   });
   const best = candidates.find(texts => texts.length > 0 && texts.every(text => text.startsWith('/')));
-  const paths = best ?? candidates.find(texts => texts.length > 0) ?? [];
+  const paths = isMerged ? candidates.flat() : (best ?? candidates.find(texts => texts.length > 0) ?? []);
   if (paths.length === 0) unasked.push('the rule names files by a regular expression: no folder to watch is known');
   const nametypes = textsOf(items, 'nametype').map(text => text.toUpperCase());
-  const isChange = nametypes.length > 0 && nametypes.every(type => type === 'CREATE' || type === 'DELETE');
+  const isChange = !isMerged && nametypes.length > 0 && nametypes.every(type => type === 'CREATE' || type === 'DELETE');
   return paths.map(path => ({ path, access: access ?? (isChange ? 'write' : 'any') }));
 }
 
@@ -187,27 +191,35 @@ function filesOf(rule: Rule, items: readonly Item[], unasked: string[]): readonl
 const textsOf = (items: readonly Item[], field: string): string[] => globsOf(items, field).map(globText);
 
 const CONJUNCTIONS_MAX = 256;
+const NOTHING: readonly Way[] = [{ items: [], isMerged: false }];
+/** System calls that one pattern may stand for. */
+const CALLS_MAX = 32;
 
-/**
- * The ways in which the rule can match, each a list of the positive items that then hold. An over-wide rule is taken as one way,
- * which only asks for more.
- */
-function conjunctions(rule: Rule): (readonly Item[])[] {
-  type Ways = (readonly Item[])[];
+/** The positive items that hold together in one way in which the rule can match. */
+interface Way {
+  readonly items: readonly Item[];
+  /** Of a rule with too many ways: all items of all ways, of which some hold. Taken as what is asked for, it asks for more. */
+  readonly isMerged: boolean;
+}
+
+function conjunctions(rule: Rule): readonly Way[] {
+  type Ways = readonly Way[];
+  const merged = (ways: Ways): Ways => [{ items: ways.flatMap(({ items }) => items), isMerged: true }];
+  const both = (a: Way, b: Way): Way => ({ items: [...a.items, ...b.items], isMerged: a.isMerged || b.isMerged });
   const join = (ways: readonly Ways[]): Ways => {
-    let out: Ways = [[]];
+    let out: Ways = NOTHING;
     for (const way of ways) {
-      out = out.flatMap(left => way.map(right => [...left, ...right]));
-      if (out.length > CONJUNCTIONS_MAX) return [ways.flat(2)];
+      if (out.length * way.length > CONJUNCTIONS_MAX) return merged(ways.flat());
+      out = out.flatMap(left => way.map(right => both(left, right)));
     }
     return out;
   };
   const either = (ways: readonly Ways[]): Ways => {
     const out = ways.flat();
-    return out.length > CONJUNCTIONS_MAX ? [out.flat()] : out;
+    return out.length > CONJUNCTIONS_MAX ? merged(out) : out;
   };
   const ofNode = (node: SelectionNode): Ways => {
-    if (node.kind === 'item') return [[node.item]];
+    if (node.kind === 'item') return [{ items: [node.item], isMerged: false }];
     const ways = node.of.map(ofNode);
     return node.kind === 'all' ? join(ways) : either(ways);
   };
@@ -217,7 +229,7 @@ function conjunctions(rule: Rule): (readonly Item[])[] {
       case 'selection':
         return named(condition.name);
       case 'not':
-        return [[]];
+        return NOTHING;
       case 'and':
         return join(condition.of.map(ofCondition));
       case 'or':

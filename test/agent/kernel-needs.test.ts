@@ -3,17 +3,18 @@ import { type KernelRulesOptions, kernelNeeds, wantedRules } from '../../src/ker
 import { type Needs, NO_NEEDS } from '../../src/rules/needs.ts';
 import { host } from './host.ts';
 
+const HOST = host('/etc/passwd');
 const OPTIONS: KernelRulesOptions = {
   architecture: 'x86_64',
   pid: 7,
-  needs: kernelNeeds(NO_NEEDS, false),
+  needs: kernelNeeds(NO_NEEDS, false, HOST),
   texts: [],
-  context: host('/etc/passwd'),
+  context: HOST,
   keep: new Set(),
 };
 
 const rulesFor = (needs: Needs): string[] =>
-  wantedRules({ ...OPTIONS, needs: kernelNeeds(needs, false) }, true, 'own').map(({ text }) => text);
+  wantedRules({ ...OPTIONS, needs: kernelNeeds(needs, false, HOST) }, true, 'own').map(({ text }) => text);
 
 const excluded = (options: Partial<KernelRulesOptions>, mode: 'own' | 'share'): string[] =>
   wantedRules({ ...OPTIONS, ...options }, true, mode)
@@ -45,7 +46,7 @@ describe('rules of the configuration', () => {
 
 describe('kernelNeeds', () => {
   test('asks for connections and ends of processes only where something wants them', () => {
-    expect(kernelNeeds({ ...NO_NEEDS, connect: true }, false)).toMatchObject({
+    expect(kernelNeeds({ ...NO_NEEDS, connect: true }, false, HOST)).toMatchObject({
       exec: true,
       rootChanges: true,
       connect: true,
@@ -53,7 +54,7 @@ describe('kernelNeeds', () => {
       exit: false,
       bind: false,
     });
-    expect(kernelNeeds(NO_NEEDS, true)).toMatchObject({
+    expect(kernelNeeds(NO_NEEDS, true, HOST)).toMatchObject({
       exec: true,
       connect: true,
       accept: true,
@@ -65,7 +66,7 @@ describe('kernelNeeds', () => {
 
   test('asks for no processes where only logs and records of programs are looked at', () => {
     const needs = { ...NO_NEEDS, logs: true, recordTypes: ['ADD_USER'] };
-    expect(kernelNeeds(needs, false)).toMatchObject({ exec: false, rootChanges: false });
+    expect(kernelNeeds(needs, false, HOST)).toMatchObject({ exec: false, rootChanges: false });
     expect(rulesFor(needs)).toEqual([
       '-a always,exclude -F msgtype=PROCTITLE',
       '-a always,exclude -F msgtype=BPRM_FCAPS',
@@ -74,7 +75,7 @@ describe('kernelNeeds', () => {
 
   test('a file or a call asks for the processes that it happened in', () => {
     const call = { names: ['mount'], conditions: [], keys: [] };
-    expect(kernelNeeds({ ...NO_NEEDS, calls: [call] }, false)).toMatchObject({ exec: true, rootChanges: true });
+    expect(kernelNeeds({ ...NO_NEEDS, calls: [call] }, false, HOST)).toMatchObject({ exec: true, rootChanges: true });
     expect(
       kernelNeeds({ ...NO_NEEDS, files: [{ path: '/etc/x', access: 'write' }] }, false, host('/etc/passwd')),
     ).toMatchObject({

@@ -1,7 +1,7 @@
 // From a rule's text to the kernel rules that it needs.
 
 import { describe, expect, test } from 'bun:test';
-import { kernelAskOf, kernelRulesOf } from '../../src/kernel-needs.ts';
+import { kernelAskOf } from '../../src/kernel-needs.ts';
 import { loadRules } from '../../src/rules/load.ts';
 import { verdictOf } from '../../src/rules/verdict.ts';
 import { hasSigma, RULES, rule } from '../rules/helpers.ts';
@@ -15,8 +15,8 @@ const needs = (...selections: readonly object[]) => {
 };
 /** Of 64-bit programs, without what all of our rules have. */
 const rules = (...selections: readonly object[]): string[] =>
-  kernelRulesOf(needs(...selections), HOST)
-    .filter(text => !text.includes('arch=b32'))
+  kernelAskOf(needs(...selections), HOST)
+    .rules.filter(text => !text.includes('arch=b32'))
     .map(text => text.replace(/^-a always,exit (?:-F arch=b64 )?|^-a always,/, '').replace(' -F key=puppy-call', ''));
 const notes = (...selections: readonly object[]): string => kernelAskOf(needs(...selections), HOST).notes.join('; ');
 
@@ -41,6 +41,23 @@ describe('system calls', () => {
     expect(rules({ SYSCALL: 'read', success: 'yes' })).toEqual([]);
     expect(notes({ SYSCALL: 'openat' })).toContain('"openat" is too frequent');
   });
+
+  test('of a rule with too many ways nothing is asked too narrowly', () => {
+    const calls = ['mount', 'ptrace'].map(name => ({ SYSCALL: name, success: 'yes' }));
+    const pairs = Array.from({ length: 20 }, (_, i) => ({ a0: String(i), a1: String(i) }));
+    const selections = { call: [...calls, { SYSCALL: 'chroot' }], one: pairs, two: pairs };
+    const wide = rule({ logsource: AUDITD, detection: { ...selections, condition: 'all of them' } });
+    const asked = kernelAskOf(verdictOf(wide).needs, HOST).rules;
+    expect(asked[0]).toBe('-a always,exit -F arch=b64 -S ptrace,chroot,mount -F key=puppy-call');
+  });
+
+  test('of a pattern not hundreds', () => {
+    expect(rules({ 'SYSCALL|contains': 'e' })).toEqual([]);
+    expect(notes({ 'SYSCALL|contains': 'e' })).toContain('name those that matter');
+  });
+
+  test('one that only 32-bit programs have is told', () =>
+    expect(notes({ SYSCALL: 'umount' })).toContain('64-bit programs have no'));
 
   test('one that does not exist is told', () => expect(notes({ SYSCALL: 'mounty' })).toContain('"mounty"'));
 
@@ -107,7 +124,7 @@ describe.if(hasSigma)('SigmaHQ’s rules of service auditd', () => {
     const verdict = verdictOf(one);
     expect(verdict.canFire).toBe(true);
     const own = { ...HOST, isDirectory: () => true, realPath: (path: string) => path };
-    const asked = kernelRulesOf(verdict.needs, own).length + verdict.needs.recordTypes.length;
+    const asked = kernelAskOf(verdict.needs, own).rules.length + verdict.needs.recordTypes.length;
     expect(asked).toBeGreaterThan(0);
     expect(verdict.needs.unasked.filter(why => !why.startsWith('TTY'))).toEqual([]);
   });

@@ -7,7 +7,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { hostRuleContext } from '../../src/host-context.ts';
 import { kernelNeeds } from '../../src/kernel-needs.ts';
+import { mergeNeeds } from '../../src/rules/needs.ts';
 import { loadRuleset, verdictSummary } from '../../src/rules-loading.ts';
 import { KernelState } from './kernel.ts';
 import { measureIdle, measureReplay, measureStart } from './life.ts';
@@ -80,11 +82,9 @@ async function storms(
   workloads: readonly Workload[],
   rounds: number,
 ): Promise<{ samples: Sample[]; kernelRules: object }> {
-  // Everybody gets what the set that needs most needs.
-  const needs = sets.map(set => kernelNeeds(loadRuleset(set.paths).ruleset.needs, false));
-  let any = needs[0]!;
-  for (const more of needs)
-    any = { ...any, ...Object.fromEntries(Object.entries(more).filter(([, wanted]) => wanted === true)) };
+  // Everybody gets what all sets need.
+  const needs = mergeNeeds(sets.map(set => loadRuleset(set.paths).ruleset.needs));
+  const any = kernelNeeds(needs, false, hostRuleContext(process.arch === 'arm64' ? 'aarch64' : 'x86_64'));
   const configurations: Configuration[] = [
     nothing,
     nullReader(any),
