@@ -18,7 +18,7 @@ export interface Meaning {
 export const NOTHING: Meaning = { kind: 'log_line' };
 
 const SSHD_LOGIN =
-  /^(Accepted|Failed) \S{1,64} for (invalid user )?(.{0,512}) from (\S{1,255}) port (\d{1,5})(?: ssh2(?:: .*)?)?$/s;
+  /^(Accepted|Failed) (\S{1,64}) for (invalid user )?(.{0,512}) from (\S{1,255}) port (\d{1,5})(?: ssh2(?:: .*)?)?$/s;
 /** Each failure of keyboard-interactive over PAM; `Failed keyboard-interactive/pam` follows for some of them, and would count twice. */
 const SSHD_PAM = /^error: PAM: .{1,128}? for (?:illegal user )?(.{0,512}) from (\S{1,255})$/s;
 const SU_FAILED = /^FAILED SU \(to (.{1,256})\) (\S{1,256}) on (\S{1,64})$/s;
