@@ -107,15 +107,10 @@ class Parser {
     if (this.#tokens.length === 0) this.#fail('bad-condition', undefined, 'the condition is empty');
     const condition = this.#or(0);
     const rest = this.#peek();
-    if (rest?.text === '|' || rest?.text.toLowerCase() === 'near') {
-      this.#fail(
-        'obsolete-aggregation',
-        rest,
-        'aggregations in conditions were removed from Sigma',
-        'write a correlation rule (event_count, value_count, temporal) instead',
-      );
-    }
+    if (rest?.text === '|' && this.#peek(1)?.text === '|') this.#symbol({ text: '||', at: rest.at });
+    if (rest?.text === '|' || rest?.text.toLowerCase() === 'near') this.#obsolete(rest);
     if (rest?.text === ')') this.#fail('bad-condition', rest, 'a ")" without its "("');
+    if (rest?.text.startsWith('&')) this.#symbol(rest);
     if (rest !== undefined) this.#fail('bad-condition', rest, `expected "and" or "or" before "${rest.text}"`);
     return this.#failed ? undefined : condition;
   }
@@ -137,6 +132,16 @@ class Parser {
   #fail(code: string, token: Token | undefined, message: string, help?: string): never {
     this.#error(code, token, message, help);
     throw new ConditionError();
+  }
+
+  #obsolete(token: Token): never {
+    const help = 'write a correlation rule (event_count, value_count, temporal) instead';
+    this.#fail('obsolete-aggregation', token, 'aggregations in conditions were removed from Sigma', help);
+  }
+
+  #symbol(token: Token): never {
+    const word = token.text.startsWith('|') ? 'or' : token.text.startsWith('&') ? 'and' : 'not';
+    this.#fail('bad-condition', token, `conditions are written in words, found "${token.text}"`, `write "${word}"`);
   }
 
   #or(depth: number): Condition {
@@ -177,7 +182,9 @@ class Parser {
       return inner;
     }
     if (this.#keyword() === 'of' && /^(?:\d+|all|any)$/.test(word)) return this.#of(token, word);
+    if (word === 'near') this.#obsolete(token);
     if (RESERVED.has(word)) this.#fail('bad-condition', token, `expected a ${this.#noun}, found "${token.text}"`);
+    if (token.text.startsWith('!') && !this.#names.has(token.text)) this.#symbol(token);
     if (token.text.includes('*') && !this.#names.has(token.text)) {
       this.#fail('bad-condition', token, 'a pattern needs "1 of" or "all of" before it', `write "1 of ${token.text}"`);
     }
@@ -207,7 +214,8 @@ class Parser {
     const count = word === 'all' ? names.length : word === 'any' ? 1 : Number(word);
     if (count < 1) this.#error('bad-condition', quantifier, '"0 of" is always true');
     else if (names.length > 0 && count > names.length) {
-      this.#error('bad-condition', quantifier, `only ${names.length} ${this.#noun}s are named like "${target!.text}"`);
+      const found = names.length === 1 ? `one ${this.#noun} is` : `${names.length} ${this.#noun}s are`;
+      this.#error('bad-condition', quantifier, `only ${found} named like "${target!.text}"`);
     }
     return { kind: 'of', count, names };
   }

@@ -123,6 +123,7 @@ function selectionCan(node: SelectionNode, stream: Stream, reasons: Set<string>)
 function itemCan(item: Item, stream: Stream, reasons: Set<string>): boolean {
   if (item.negated || item.field === undefined) return true;
   const { field } = item;
+  if (item.values.length === 0) reasons.add(`the list of values of "${field}" is empty`);
   const values = item.values.map(value => value.tests.some(test => testCan(test, field, stream, reasons)));
   return item.all ? values.every(Boolean) : values.some(Boolean);
 }

@@ -46,7 +46,7 @@ describe('mistakes', () => {
       expectGolden(`${path}.golden.txt`, text);
       expectGolden(`${path}.golden.json`, `${JSON.stringify(problems, null, 2)}\n`);
       // Each message is at a place in the file.
-      expect(text).toMatch(/^\S+\.yml:\d+:\d+: (?:error|warning): [\w-]+: /);
+      expect(text).toMatch(/^\S+\.(?:yml|txt):\d+:\d+: (?:error|warning): [\w-]+: /);
       for (const { line, column, end_column: end } of problems) {
         expect(line).toBeGreaterThan(0);
         expect(end).toBeGreaterThan(column);
@@ -57,7 +57,7 @@ describe('mistakes', () => {
   }
 
   test('no golden is left over', () => {
-    const goldens = readdirSync(FOLDER).filter(name => !name.endsWith('.yml'));
+    const goldens = readdirSync(FOLDER).filter(name => name.includes('.golden.'));
     const expected = files.flatMap(name => ['txt', 'json'].map(kind => name.replace(/\.yml$/, `.golden.${kind}`)));
     expect(goldens.sort()).toEqual(expected.sort());
   });
