@@ -13,6 +13,7 @@ const SOCKET = '/run/systemd/journal/socket';
 /** An entry of many bytes is a long list of numbers in JSON. */
 const LINE_MAX_BYTES = 512 * 1024;
 const STDERR_MAX_CHARS = 512;
+const END_MS = 1_000;
 
 /** The program, where there is a journal for it to read. */
 export function findJournal(): string | undefined {
@@ -84,28 +85,24 @@ export class JournalFollower {
 
   private async follow(child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>): Promise<void> {
     const said = this.complaint(child.stderr);
-    let why: string | undefined;
-    try {
-      await this.read(child);
-    } catch (error) {
-      why = (error as Error).message;
-      child.kill();
+    const splitter = new LineSplitter(LINE_MAX_BYTES);
+    const onLine = (line: Buffer, truncated: boolean): void => this.sink.line(line.toString('utf8'), truncated);
+    const reader = child.stdout.getReader();
+    for (;;) {
+      const chunk = await nextOf(reader);
+      if (this.child !== child) return;
+      if (chunk === undefined) break;
+      splitter.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), onLine);
+      await this.sink.batchEnd(chunk.byteLength);
     }
+    // One that closed its output and lives on is of no use.
+    await Promise.race([child.exited, Bun.sleep(END_MS)]);
+    child.kill();
     const code = await child.exited;
     if (this.child !== child) return;
     this.child = undefined;
-    const text = why ?? (await said).trim();
+    const text = (await said).trim();
     this.sink.ended(`${text === '' ? '' : `${text}; `}${child.signalCode ?? `exit code ${code}`}`);
-  }
-
-  private async read(child: Bun.Subprocess<'ignore', 'pipe', 'pipe'>): Promise<void> {
-    const splitter = new LineSplitter(LINE_MAX_BYTES);
-    for await (const chunk of child.stdout) {
-      if (this.child !== child) return;
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      splitter.push(bytes, (line, truncated) => this.sink.line(line.toString('utf8'), truncated));
-      await this.sink.batchEnd(bytes.length);
-    }
   }
 
   /** The end of what journalctl says of itself. */
@@ -120,5 +117,14 @@ export class JournalFollower {
       // The pipe went with the program.
     }
     return text;
+  }
+}
+
+/** Undefined at the end, or where the pipe is broken. */
+async function nextOf(reader: { read(): Promise<{ readonly value?: Uint8Array | undefined }> }) {
+  try {
+    return (await reader.read()).value;
+  } catch {
+    return undefined;
   }
 }

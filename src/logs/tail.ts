@@ -63,7 +63,7 @@ export class FileTail {
   /** Begins at the end: what was written before the agent is the past. */
   start(): void {
     this.open();
-    if (this.file !== undefined) this.file.offset = fstatSync(this.file.fd).size;
+    if (this.file !== undefined) this.file.offset = this.sizeOf(this.file);
   }
 
   /** Reads what came since, at most about `budgetBytes`; `nowMs` is monotonic. */
@@ -75,7 +75,7 @@ export class FileTail {
     if (this.file === undefined) this.open();
     const { file } = this;
     if (file === undefined) return;
-    const { size } = fstatSync(file.fd);
+    const size = this.sizeOf(file);
     if (size < file.offset) {
       this.sink.problem(`${this.path} was truncated: what came just before may not have been read`);
       file.offset = 0;
@@ -140,6 +140,16 @@ export class FileTail {
       left -= n;
     }
     return false;
+  }
+
+  /** What was read already, where a file system that went away doesn't tell. */
+  private sizeOf(file: OpenFile): number {
+    try {
+      return fstatSync(file.fd).size;
+    } catch (error) {
+      this.tell(`${this.path} can't be read: ${(error as NodeJS.ErrnoException).code}`);
+      return file.offset;
+    }
   }
 
   private readPiece(file: OpenFile, bytes: number): number {
