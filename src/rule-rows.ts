@@ -35,7 +35,7 @@ export function ruleRows(loaded: LoadedRuleset, host: KernelContext, fired?: (id
     rule: Rule | Correlation,
     logsource: string,
     verdict: CanFire,
-    { rules: kernelRules, notes }: KernelAsk,
+    { rules: kernelRules, notes }: Pick<KernelAsk, 'rules' | 'notes'>,
   ): RuleRow => {
     const { id, title, level, file } = rule.info;
     const { canFire, reason } = verdict;
