@@ -1,13 +1,13 @@
 // The stages that a live run and a replay have in common, built once from what differs: facts, outputs, rules.
 
-import type { AnyEvent } from './core/event.ts';
+import type { AnyEvent, HostEvent, LossEvent } from './core/event.ts';
 import type { Alert } from './core/match.ts';
 import type { TermStore } from './core/terms.ts';
 import { createDeliver, type DeliverCounters } from './output/deliver.ts';
 import { type EcsOptions, ecsContext } from './output/ecs/context.ts';
 import { LossWindows } from './output/ecs/loss-windows.ts';
 import type { Outputs } from './output/outputs.ts';
-import { createPipeline, type Pipeline } from './pipeline.ts';
+import { createPipeline, type Pipeline, pass, type Stages } from './pipeline.ts';
 import { enrich } from './proc/enrich.ts';
 import type { HostFacts } from './proc/facts.ts';
 import { ProcessTable } from './proc/table.ts';
@@ -39,6 +39,10 @@ export interface PartsOptions {
 
 export interface Parts {
   readonly pipeline: Pipeline;
+  /** An event that was enriched when it was written, from evaluate on. */
+  readonly replayEvent: (event: HostEvent) => void;
+  /** A loss that was told of before: alerts of its time are less sure. */
+  readonly replayLoss: (loss: LossEvent['loss']) => void;
   readonly table: ProcessTable;
   readonly judge: Judge;
   readonly counters: DeliverCounters;
@@ -60,21 +64,24 @@ export function createParts(options: PartsOptions): Parts {
   });
   let { ruleset } = options;
   judge.setRules(ruleset.rules, options.correlations ?? []);
+  const stages: Stages = {
+    enrich: observation => enrich(observation, table),
+    evaluate: event => ruleset.evaluate(event),
+    judge: (event, matches) => judge.judge(event, matches),
+    deliver: (event, alerts) => {
+      if (event.kind === 'loss') windows.add(event.loss);
+      onEvent?.(event);
+      if (onAlert !== undefined) alerts.forEach(onAlert);
+      write(event, alerts);
+    },
+  };
   return {
     table,
     judge,
     counters: write.counters,
-    pipeline: createPipeline({
-      enrich: observation => enrich(observation, table),
-      evaluate: event => ruleset.evaluate(event),
-      judge: (event, matches) => judge.judge(event, matches),
-      deliver: (event, alerts) => {
-        if (event.kind === 'loss') windows.add(event.loss);
-        onEvent?.(event);
-        if (onAlert !== undefined) alerts.forEach(onAlert);
-        write(event, alerts);
-      },
-    }),
+    pipeline: createPipeline(stages),
+    replayEvent: event => pass(stages, event),
+    replayLoss: loss => windows.add(loss),
     setRuleset: (next, correlations = []) => {
       ruleset = next;
       judge.setRules(next.rules, correlations);

@@ -33,10 +33,13 @@ export function createPipeline(stages: Stages): Pipeline {
       case 'heartbeat':
         stages.deliver(observation, NO_ALERTS);
         break;
-      default: {
-        const event = stages.enrich(observation);
-        stages.deliver(event, stages.judge(event, stages.evaluate(event)));
-      }
+      default:
+        pass(stages, stages.enrich(observation));
     }
   };
+}
+
+/** From evaluate on: an event that is enriched already. */
+export function pass(stages: Omit<Stages, 'enrich'>, event: HostEvent): void {
+  stages.deliver(event, stages.judge(event, stages.evaluate(event)));
 }

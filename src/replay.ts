@@ -11,12 +11,11 @@ import type { LineReplay } from './replay-lines.ts';
 
 export interface ReplaySummary {
   readonly lines: number;
-  readonly notAudit: number;
-  readonly unknownType: number;
-  readonly tooLong: number;
   readonly events: number;
-  readonly incomplete: number;
-  readonly missing: number;
+  /** What else is to be told, each with how often; of nothing nothing is told. */
+  readonly notes: readonly (readonly [count: number, what: string])[];
+  /** What isn't as it should be. */
+  readonly odd: readonly (readonly [count: number, what: string])[];
 }
 
 /** Called between pieces, so that outputs can drain: a replay waits for its reader. */
@@ -73,14 +72,24 @@ export async function replayLog(
     });
     for (const loss of losses)
       parts.pipeline(voice.loss(lastMs, { source: 'audit', ...loss, fromMs: firstMs, toMs: lastMs }));
-    const { notAudit, unknownType, tooLong } = stats;
-    const lines = stats.lines + (others?.lines ?? 0);
-    const events = stats.events + (others?.events ?? 0);
-    return { lines, notAudit, unknownType, tooLong, events, incomplete: observer.incomplete, missing };
+    return {
+      lines: stats.lines + (others?.lines ?? 0),
+      events: stats.events + (others?.events ?? 0),
+      notes: [],
+      odd: [
+        [missing, 'events are missing (gaps in the serial numbers)'],
+        incompleteOf(observer),
+        [stats.notAudit, 'lines are no audit records'],
+        [stats.unknownType, 'records are of an unknown type'],
+        [stats.tooLong, 'lines are too long'],
+      ],
+    };
   } finally {
     replay.close();
   }
 }
+
+const incompleteOf = ({ incomplete }: AuditObserver): [number, string] => [incomplete, 'events are incomplete'];
 
 /** Of the first audit record that begins in the piece; -1 where none does. */
 function firstTime(piece: Uint8Array): number {
@@ -112,5 +121,5 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
     else parts.table.seed(line.seed);
     if (count % 1024 === 0) await breathe();
   }
-  return { lines: count, notAudit: 0, unknownType: 0, tooLong: 0, events, incomplete: observer.incomplete, missing: 0 };
+  return { lines: count, events, notes: [], odd: [incompleteOf(observer)] };
 }

@@ -1,6 +1,6 @@
-// Inputs of `replay`: audit logs and the host's other logs, plain or gzip, or stdin (edge: files).
+// Inputs of `replay`: audit logs, the host's other logs and events, plain or gzip, or stdin (edge: files).
 
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pipeline } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
@@ -8,9 +8,10 @@ import { parseLine } from '../logs/line.ts';
 import { isRecording } from '../recording/reader.ts';
 
 export type Input =
-  /** `log`: of the audit daemon; `lines`: auth.log, syslog and the like. */
-  | { readonly kind: 'log' | 'lines'; readonly path: string; readonly gzip: boolean; readonly bytes: number }
-  | { readonly kind: 'stdin' }
+  /** `log`: of the audit daemon; `lines`: auth.log, syslog and the like; `events`: what an agent wrote. */
+  | { readonly kind: 'log' | 'lines' | 'events'; readonly path: string; readonly gzip: boolean; readonly bytes: number }
+  /** Standard input, or a pipe, with what was read of it to know its kind. */
+  | { readonly kind: 'log' | 'events'; readonly path: string; readonly pipe: AsyncIterable<unknown> }
   | { readonly kind: 'recording'; readonly path: string };
 
 const GZIP = [0x1f, 0x8b];
@@ -22,12 +23,12 @@ const UNPACKED_RATIO_MAX = 1_100;
 const NOT_YET: Readonly<Record<string, string>> = {
   '.pcap': 'packet captures',
   '.pcapng': 'packet captures',
-  '.jsonl': 'events',
 };
+const NAMED_EVENTS = /\.(jsonl|ndjson)(\.gz)?$/;
 
 /** What an operand is. Throws Error with what is wrong. */
-export function inputOf(operand: string): Input {
-  if (operand === '-') return { kind: 'stdin' };
+export async function inputOf(operand: string): Promise<Input> {
+  if (operand === '-') return await pipeOf('standard input', process.stdin);
   const later = NOT_YET[extname(operand)];
   if (later !== undefined) throw new Error(`${operand}: replaying ${later} is not available in this version`);
   let stat: ReturnType<typeof statSync>;
@@ -42,27 +43,54 @@ export function inputOf(operand: string): Input {
     throw new Error(`${operand}: a folder, and not a recording made with --record`);
   }
   const path = operand;
-  const bytes = stat.size;
   // A pipe can be read but once.
-  if (!stat.isFile()) return { kind: 'log', path, gzip: false, bytes };
+  if (!stat.isFile()) return await pipeOf(path, createReadStream(path));
   const head = headOf(path);
   const gzip = head[0] === GZIP[0] && head[1] === GZIP[1];
-  return { kind: isLines(gzip ? unpacked(head) : head) ? 'lines' : 'log', path, gzip, bytes };
+  const content = contentOf(gzip ? unpacked(head) : head);
+  const kind = content ?? (NAMED_EVENTS.test(path) ? 'events' : 'log');
+  return { kind, path, gzip, bytes: stat.size };
+}
+
+/** Waits for the first line. */
+async function pipeOf(path: string, source: AsyncIterable<unknown>): Promise<Input> {
+  const pieces = source[Symbol.asyncIterator]();
+  const first: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for (let isWhole = false; !isWhole && bytes < HEAD_BYTES; ) {
+      const { value, done } = await pieces.next();
+      if (done === true) break;
+      first.push(value as Buffer);
+      bytes += (value as Buffer).length;
+      isWhole = (value as Buffer).includes(NEWLINE[0]!);
+    }
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
+  }
+  const kind = contentOf(Buffer.concat(first).subarray(0, HEAD_BYTES)) === 'events' ? 'events' : 'log';
+  async function* pipe(): AsyncGenerator<unknown> {
+    yield* first;
+    yield* { [Symbol.asyncIterator]: () => pieces };
+  }
+  return { kind, path, pipe: pipe() };
 }
 
 const AUDIT_LINE = /^(node=\S+ )?type=/;
 
-/** By content, not by name: rotated logs are renamed. What has no header either is left to the reader of audit logs to tell. */
-function isLines(head: Buffer): boolean {
+/** By content, not by name: rotated logs are renamed. Undefined where it doesn't tell. */
+function contentOf(head: Buffer): 'log' | 'lines' | 'events' | undefined {
   const lines = head
     .latin1Slice(0, head.length)
     .split('\n', HEAD_LINES)
     .filter(line => line !== '');
-  if (lines.some(line => AUDIT_LINE.test(line))) return false;
-  return lines.some(line => {
+  if (lines.some(line => AUDIT_LINE.test(line))) return 'log';
+  const isLog = (line: string): boolean => {
     const { timeMs, hasHeader } = parseLine(line, 0);
     return hasHeader && timeMs !== undefined;
-  });
+  };
+  if (lines.some(isLog)) return 'lines';
+  return lines.some(line => line.startsWith('{')) ? 'events' : undefined;
 }
 
 function unpacked(head: Buffer): Buffer {
@@ -88,24 +116,31 @@ function headOf(path: string): Buffer {
   }
 }
 
-/** Bytes of logs, one after another. Throws Error that names the file. `onBytes` tells how much of the files was read. */
+/** Bytes of audit logs, one after another. Throws Error that names the file. `onBytes` tells how much of the files was read. */
 export async function* readLogs(
   inputs: readonly Input[],
   onBytes: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
   for (const input of inputs) {
-    if (input.kind === 'recording' || input.kind === 'lines') continue;
-    const name = input.kind === 'stdin' ? 'standard input' : input.path;
-    const source = input.kind === 'stdin' ? process.stdin : piecesOf(input.path, input.gzip);
-    const counted = countedBytes(source, onBytes);
-    const unpacked = input.kind === 'log' && input.gzip ? pipeline(counted, createGunzip(), () => undefined) : counted;
-    try {
-      for await (const chunk of unpacked) yield chunk as Uint8Array;
-    } catch (error) {
-      throw new Error(`${name}: ${(error as Error).message}`);
-    }
+    if (input.kind !== 'log') continue;
+    yield* readInput(input, onBytes);
     // A file that ends without a newline is not continued by the next.
     yield NEWLINE;
+  }
+}
+
+/** Each piece is valid until the next. Throws Error that names the file. */
+export async function* readInput(
+  input: Exclude<Input, { kind: 'recording' }>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  const isPipe = 'pipe' in input;
+  const counted = countedBytes(isPipe ? input.pipe : piecesOf(input.path, input.gzip), onBytes);
+  const unpacked = !isPipe && input.gzip ? pipeline(counted, createGunzip(), () => undefined) : counted;
+  try {
+    for await (const chunk of unpacked) yield chunk as Uint8Array;
+  } catch (error) {
+    throw new Error(`${input.path}: ${(error as Error).message}`);
   }
 }
 

@@ -64,18 +64,18 @@ async function replay(inputs: readonly string[], ...flags: string[]): Promise<Li
 }
 
 describe('an input', () => {
-  const kinds = (content: string | Buffer): [string, boolean] => {
-    const input = inputOf(file(content));
+  const kinds = async (content: string | Buffer): Promise<[string, boolean]> => {
+    const input = await inputOf(file(content));
     return [input.kind, 'gzip' in input && input.gzip];
   };
-  test('is told by its content', () => {
-    expect(kinds(exec(0))).toEqual(['log', false]);
-    expect(kinds(gzipSync(exec(0).repeat(500)))).toEqual(['log', true]);
-    expect(kinds(`node=a ${exec(0)}`)).toEqual(['log', false]);
-    expect(kinds(failed(0))).toEqual(['lines', false]);
-    expect(kinds(gzipSync(failed(0).repeat(5_000)))).toEqual(['lines', true]);
-    expect(kinds('Nov 24 07:40:13 web1 sshd[1]: x\n')).toEqual(['lines', false]);
-    for (const other of ['', 'words\n', Buffer.from([0x1f, 0x8b, 1, 2])]) expect(kinds(other)[0]).toBe('log');
+  test('is told by its content', async () => {
+    expect(await kinds(exec(0))).toEqual(['log', false]);
+    expect(await kinds(gzipSync(exec(0).repeat(500)))).toEqual(['log', true]);
+    expect(await kinds(`node=a ${exec(0)}`)).toEqual(['log', false]);
+    expect(await kinds(failed(0))).toEqual(['lines', false]);
+    expect(await kinds(gzipSync(failed(0).repeat(5_000)))).toEqual(['lines', true]);
+    expect(await kinds('Nov 24 07:40:13 web1 sshd[1]: x\n')).toEqual(['lines', false]);
+    for (const other of ['', 'words\n', Buffer.from([0x1f, 0x8b, 1, 2])]) expect((await kinds(other))[0]).toBe('log');
   });
 });
 

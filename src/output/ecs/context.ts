@@ -29,6 +29,8 @@ export interface EcsOptions {
   /** Puts the audit records on every line, not only on the alerts that matched them. */
   readonly records?: boolean;
   readonly maxLineBytes?: number;
+  /** Events are read from lines: their stamps are their ids, and the seeds of their processes are entity ids. */
+  readonly idsGiven?: boolean;
   /** The loss whose window holds this time, if any: then an alert's confidence is `gap`. */
   readonly overlappingLoss?: (timeMs: number) => LossEvent['loss'] | undefined;
 }
@@ -81,11 +83,16 @@ function digest(text: string): string {
   return Bun.CryptoHasher.hash('sha256', text, 'hex').slice(0, 32);
 }
 
+/** Ids that a line may be given back with; others are hashed. */
+export const isPlainId = (text: string): boolean => /^[\w.:-]{1,64}$/.test(text);
+
 /** The id of an event: the same input gives the same id on every run. No part but the last can hold a newline. */
 export function eventId(event: EventRef, context: EcsContext): string {
   let id = context.eventIds.get(event);
   if (id === undefined) {
-    id = digest(`event\n${context.options.host.id}\n${event.module}\n${event.ordinal}\n${event.stamp}`);
+    const { host, idsGiven } = context.options;
+    const isId = idsGiven === true && isPlainId(event.stamp);
+    id = isId ? event.stamp : digest(`event\n${host.id}\n${event.module}\n${event.ordinal}\n${event.stamp}`);
     context.eventIds.set(event, id);
   }
   return id;
@@ -100,7 +107,9 @@ export function alertId(eventHash: string, { rule, correlation }: Match): string
 export function entityId(image: ProcessImage, context: EcsContext): string {
   let id = context.entityIds.get(image);
   if (id === undefined) {
-    id = digest(`process\n${context.options.host.id}\n${image.entitySeed}`);
+    const { host, idsGiven } = context.options;
+    const isId = idsGiven === true && isPlainId(image.entitySeed);
+    id = isId ? image.entitySeed : digest(`process\n${host.id}\n${image.entitySeed}`);
     context.entityIds.set(image, id);
   }
   return id;

@@ -17,7 +17,9 @@ import type {
 } from '../../core/event.ts';
 import { parseLine } from '../../logs/line.ts';
 import { meaningOf } from '../../logs/meaning.ts';
+import { innerMessage } from '../../logs/observe.ts';
 import { servicesOf } from '../../logs/services.ts';
+import { NORMAL } from './caps.ts';
 import { KINDS } from './kinds.ts';
 
 /** JSON of unknown shape. */
@@ -51,6 +53,11 @@ export class Reader {
     const value = this.at(path).#value;
     const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
     return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  }
+
+  flag(path: string): boolean | undefined {
+    const value = this.at(path).#value;
+    return typeof value === 'boolean' ? value : undefined;
   }
 
   /** The elements of a list; a single value is a list of one. */
@@ -124,7 +131,7 @@ function imageOf(process: Reader, origin: string | undefined): ProcessImage {
   const args = process.texts('args');
   return known<ProcessImage>({
     pid: process.number('pid') ?? 0,
-    entitySeed: process.text('entity_id') ?? '',
+    entitySeed: process.text('entity_id') ?? String(process.number('pid') ?? ''),
     executable: process.text('executable'),
     args: args.length === 0 ? undefined : args,
     argsCount: process.number('args_count'),
@@ -135,6 +142,8 @@ function imageOf(process: Reader, origin: string | undefined): ProcessImage {
     origin: (ORIGINS.includes(origin ?? '') ? origin : 'cache') as Origin,
   });
 }
+
+const ANCESTORS_MAX = 16;
 
 function processOf(line: Reader): Process | undefined {
   const process = line.at('process');
@@ -150,7 +159,10 @@ function processOf(line: Reader): Process | undefined {
       login: loginOf(line),
     }),
   };
-  const ancestors = line.list('puppy.ancestors').map(ancestor => imageOf(ancestor, undefined));
+  const ancestors = line
+    .list('puppy.ancestors')
+    .slice(0, ANCESTORS_MAX)
+    .map(ancestor => imageOf(ancestor, undefined));
   const parent = process.at('parent');
   const isKnown = parent.text('entity_id') !== undefined;
   if (isKnown) ancestors.splice(0, 1, imageOf(parent, line.text('puppy.origin.parent')));
@@ -180,12 +192,12 @@ function recordsOf(line: Reader): RecordView[] | undefined {
 
 /** The header that a line of a file has is taken off again, and its message is understood again. */
 function logOf(line: Reader, timeMs: number): LogFacts | undefined {
-  const original = line.text('event.original');
+  const original = line.text('event.original')?.slice(0, NORMAL.textBytes);
   if (original === undefined) return undefined;
   const program = line.text('log.syslog.appname');
   const facility = line.number('log.syslog.facility.code');
   const path = line.text('log.file.path');
-  const message = path === undefined ? original : parseLine(original, timeMs).message;
+  const message = path === undefined ? original : innerMessage(parseLine(original, timeMs).message);
   const isAuthentic = !line.texts('puppy.warnings').includes('program_unverified');
   return known<LogFacts>({
     message,
@@ -218,7 +230,7 @@ export function eventOf(json: unknown): HostEvent | undefined {
     module: module === 'logs' ? 'logs' : 'audit',
     timeMs,
     createdMs: line.timeMs('event.created') ?? timeMs,
-    stamp: '',
+    stamp: line.text('puppy.event.id') ?? line.text('event.id') ?? '',
     ordinal: 0,
     warnings: line.texts('puppy.warnings'),
     sequence: line.number('event.sequence'),
