@@ -52,6 +52,22 @@ function connect(timeMs: number, who: TaskFacts): HostObservation {
 }
 
 describe('each kind', () => {
+  test('a line of a log gets the process that wrote it, if that is still the same program', () => {
+    const table = new ProcessTable(noFacts);
+    const process = table.exec(exec(T, 60, 1, '/usr/bin/sudo'));
+    const written = (executable?: string) => {
+      const writer = { pid: 60, ...(executable !== undefined && { executable }) };
+      return enrich(audit('log_line', T + 1, { module: 'logs', log: { message: 'x', services: [], writer } }), table)
+        .process;
+    };
+    expect([written('/usr/bin/sudo'), written(), written('/usr/bin/id')]).toEqual([process, process, undefined]);
+    const told = enrich(
+      audit('log_line', T + 1, { module: 'logs', log: { message: 'x', services: [], pid: 60 } }),
+      table,
+    );
+    expect(told.process).toBeUndefined();
+  });
+
   test('a connect keeps what was observed and gets its process', () => {
     const table = new ProcessTable(noFacts);
     const process = table.exec(exec(T, 60, 1, '/usr/bin/curl'));
