@@ -25,7 +25,6 @@ interface Source {
 export class LineReplay {
   lines = 0;
   events = 0;
-  truncated = 0;
   private readonly sources: Source[];
   private readonly give: (observation: LogObservation) => void;
   private readonly maxLineBytes: number;
@@ -74,7 +73,6 @@ export class LineReplay {
     const onLine = (bytes: Buffer, truncated: boolean): void => {
       if (bytes.length === 0) return;
       this.lines++;
-      if (truncated) this.truncated++;
       const observed = observer.line(safeText(bytes), { nowMs, path: file.path, truncated });
       if (typeof observed !== 'string') for (const one of observed) found.push({ ...one, createdMs: one.timeMs });
     };
