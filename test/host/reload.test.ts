@@ -98,7 +98,8 @@ test('many reloads in a row under load: nothing is lost, memory stays bounded', 
   );
   expect(after.events! - before.events!).toBe(count + 1);
   expect(alertsOf(run, 'Rule 900')).toBe(count);
-  expect(late).toBeLessThan(early * 1.2);
+  // Sets that stayed would be ten times as much.
+  expect(late - early).toBeLessThan(48 << 20);
   expect(await run.stop()).toBe(0);
   expect(run.of('loss')).toEqual([]);
 }, 120_000);
