@@ -4,7 +4,17 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AgentRun, agent, auditctl, folder, guardKernel, type Line, text } from './agent.ts';
+import {
+  type AgentRun,
+  agent,
+  auditctl,
+  auditStatus,
+  folder,
+  guardKernel,
+  hostRule,
+  type Line,
+  text,
+} from './agent.ts';
 import { Auditd, stopAuditd } from './auditd.ts';
 
 // Before the kernel is compared: the daemon must be gone then.
@@ -125,6 +135,38 @@ describe('derived kernel rules', () => {
     sh(`echo x >${files}/units/one`);
     await fires(run, 'unit written');
     expect(await run.stop()).toBe(0);
+  }, 60_000);
+
+  test('a value below /proc/sys that is written', async () => {
+    const rules = folder();
+    const name = '/proc/sys/kernel/domainname';
+    write(rules, { title: 'domain written', detection: selection({ type: 'PATH', name }) });
+    const run = await agent({ rules });
+    sh(`cat ${name}; sh -c 'd=$(cat ${name}); echo "$d" >${name}'`);
+    await fires(run, 'domain written');
+    expect(alertsOf(run, 'domain written')).toHaveLength(1);
+    expect(await run.stop()).toBe(0);
+  }, 60_000);
+
+  test('rules whose key matters stand behind those of an audit daemon, and in front when it is gone', async () => {
+    const rules = folder();
+    write(rules, { title: 'suspicious program', detection: selection({ key: 'susp_activity' }) });
+    const daemon = new Auditd();
+    expect(await daemon.start()).toBe(true);
+    hostRule('-a', 'always,exit', '-F', 'arch=b64', '-S', 'execve', '-F', 'uid!=12345', '-k', 'the-host');
+    const run = await agent({ rules });
+    expect(auditctl('-l').split('\n')[0]).toContain('the-host');
+    sh('base64 --version');
+    await daemon.stop();
+    await run.until('owning', () => auditStatus().pid === run.pid, 20_000);
+    await run.until('the order', () => auditctl('-l').split('\n')[0]!.includes('susp_activity'));
+    expect(alertsOf(run, 'suspicious program')).toEqual([]);
+    sh('base64 --version');
+    await fires(run, 'suspicious program');
+    expect(await run.stop()).toBe(0);
+    auditctl('-e', String(kernel.before().status.enabled));
+    auditctl('-b', String(kernel.before().status.backlog_limit));
+    auditctl('--backlog_wait_time', String(kernel.before().status.backlog_wait_time));
   }, 60_000);
 
   test('no processes are asked for where only records of programs are looked at', async () => {
