@@ -129,13 +129,17 @@ const ORIGINS: readonly string[] = ['audit', 'proc', 'cache', 'packet', 'sock_di
 /** What stands in `process`, in `process.parent` or in an ancestor. */
 function imageOf(process: Reader, origin: string | undefined): ProcessImage {
   const args = process.texts('args');
+  const argsCount = process.number('args_count');
+  // A command line such as `-` isn't printed.
+  const commandLine =
+    process.text('command_line') ?? (args.length > 0 && args.length === argsCount ? args.join(' ') : undefined);
   return known<ProcessImage>({
     pid: process.number('pid') ?? 0,
     entitySeed: process.text('entity_id') ?? String(process.number('pid') ?? ''),
     executable: process.text('executable'),
     args: args.length === 0 ? undefined : args,
-    argsCount: process.number('args_count'),
-    commandLine: process.text('command_line'),
+    argsCount,
+    commandLine,
     cwd: process.text('working_directory'),
     startMs: process.timeMs('start'),
     credentials: credentialsOf(process),
