@@ -36,33 +36,41 @@ export class Reader {
 
   /** What stands at a dotted path. */
   at(path: string): Reader {
+    return new Reader(this.#find(path));
+  }
+
+  #find(path: string): unknown {
     let value = this.#value;
-    for (const key of path.split('.')) {
-      const isThere = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, key);
-      value = isThere ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
+    for (let from = 0; ; ) {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+      const dot = path.indexOf('.', from);
+      const key = path.slice(from, dot < 0 ? undefined : dot);
+      if (!Object.hasOwn(value, key)) return undefined;
+      value = (value as Readonly<Record<string, unknown>>)[key];
+      if (dot < 0) return value;
+      from = dot + 1;
     }
-    return new Reader(value);
   }
 
   text(path: string): string | undefined {
-    const value = this.at(path).#value;
+    const value = this.#find(path);
     return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
   }
 
   number(path: string): number | undefined {
-    const value = this.at(path).#value;
+    const value = this.#find(path);
     const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
     return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
   }
 
   flag(path: string): boolean | undefined {
-    const value = this.at(path).#value;
+    const value = this.#find(path);
     return typeof value === 'boolean' ? value : undefined;
   }
 
   /** The elements of a list; a single value is a list of one. */
   list(path: string): Reader[] {
-    const value = this.at(path).#value;
+    const value = this.#find(path);
     if (value === undefined || value === null) return [];
     return (Array.isArray(value) ? value : [value]).map(item => new Reader(item));
   }
@@ -88,11 +96,14 @@ export class Reader {
 
 /** The given properties without those that are undefined. */
 function known<T extends object>(parts: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as T;
+  const found: Partial<T> = {};
+  for (const key in parts) if (parts[key] !== undefined) found[key] = parts[key];
+  return found as T;
 }
 
 function unlessEmpty<T extends object>(parts: T): T | undefined {
-  return Object.keys(parts).length === 0 ? undefined : parts;
+  for (const _ in parts) return parts;
+  return undefined;
 }
 
 function identityOf(line: Reader, path: string): Identity | undefined {
@@ -185,11 +196,14 @@ function endpointOf(line: Reader, path: string): Endpoint | undefined {
 /** Audit records as an alert carries them: their values as text. */
 function recordsOf(line: Reader): RecordView[] | undefined {
   const records = line.list('puppy.audit.records').flatMap((record): RecordView[] => {
-    const fields = new Map(record.scalars());
-    const type = fields.get('type');
+    const type = record.text('type');
     if (type === undefined) return [];
-    fields.delete('type');
-    return [{ type, get: name => fields.get(name), entries: () => fields }];
+    let fields: Map<string, string> | undefined;
+    const read = (): Map<string, string> => {
+      fields ??= new Map(record.scalars().filter(([name]) => name !== 'type'));
+      return fields;
+    };
+    return [{ type, get: name => read().get(name), entries: read }];
   });
   return records.length === 0 ? undefined : records;
 }
