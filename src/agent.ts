@@ -256,11 +256,12 @@ export class Agent {
     if (nowMs - this.lastHeartbeatMs >= this.config.heartbeatMs || nowMs < this.lastHeartbeatMs) this.heartbeat();
     this.recorder?.flush();
     this.outputs.pump();
-    const rss = this.memory.tick(performance.now());
-    if (rss > this.config.limits.memoryBytes && !this.reloads.isSettling()) {
-      this.log.error(
-        `the agent uses ${rss} bytes of memory, more than limits.memory (${this.config.limits.memoryBytes}): it ends`,
-      );
+    const limit = this.config.limits.memoryBytes;
+    let rss = this.memory.tick(performance.now());
+    // Garbage is no reason to end.
+    if (rss > limit) rss = this.memory.compact(performance.now());
+    if (rss > limit && !this.reloads.isSettling()) {
+      this.log.error(`the agent uses ${rss} bytes of memory, more than limits.memory (${limit}): it ends`);
       this.onEnd(1);
     }
   }
