@@ -33,6 +33,19 @@ export interface Login {
   readonly address?: string;
 }
 
+/** A container, as its cgroup names it. Shared by all its processes: what its runtime tells of it is filled in when it is known. */
+export interface Container {
+  /** The runtime's own id; for runtimes without one (LXC, nspawn) the name. */
+  readonly id: string;
+  /** `docker`, `containerd`, `cri-o`, `podman`, `lxc`, `nspawn`; absent where the cgroup doesn't say. */
+  readonly runtime?: string;
+  readonly name?: string;
+  readonly image?: { readonly name: string; readonly tag?: string };
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The Kubernetes pod. */
+  readonly pod?: { readonly uid?: string; readonly name?: string; readonly namespace?: string };
+}
+
 /** What one process is since its last exec. Immutable: a later exec makes a new image, so that snapshots stay true. */
 export interface ProcessImage {
   readonly pid: number;
@@ -56,6 +69,9 @@ export interface ProcessImage {
   readonly login?: Login;
   /** True when the process's root directory isn't the host's. */
   readonly foreignRoot?: boolean;
+  readonly container?: Container;
+  /** True when the executable was written after its container had been made: it isn't in the image. */
+  readonly drift?: boolean;
   readonly origin: Origin;
 }
 

@@ -1,6 +1,8 @@
 // What the process stage may ask of the host: one interface, so that a recording or a replaying wrapper can sit in between.
 // Every answer is a JSON value; `undefined` means that it couldn't be learned.
 
+import type { Container } from '../core/event.ts';
+
 /** The identity of the host, as events carry it. */
 export interface HostIdentity {
   /** Lower-case hex without dashes. */
@@ -71,6 +73,22 @@ export interface HostFile {
   readonly ctimeMs: number;
 }
 
+/** A container as a cgroup (or, where none does, the mounts) names it. */
+export interface ContainerRef {
+  readonly id: string;
+  readonly runtime?: string;
+  readonly podUid?: string;
+  /** Its own cgroup, `HIERARCHY:PATH`: two containers never have the same. */
+  readonly scope: string;
+  /** The container that it runs in: whoever has that one can choose this one's id. */
+  readonly outer?: string;
+  /** The user who can choose its id, where that isn't root. */
+  readonly owner?: number;
+}
+
+/** What a runtime tells of a container. */
+export type ContainerDetails = Omit<Container, 'id'>;
+
 /** Every call may race with a process's exit, and none throws. */
 export interface HostFacts {
   host(): HostIdentity | undefined;
@@ -87,6 +105,16 @@ export interface HostFacts {
   refreshUsers(): number | undefined;
   userName(uid: number): string | undefined;
   groupName(gid: number): string | undefined;
+  /** `host` for a process in none. */
+  processContainer(pid: number): ContainerRef | 'host' | undefined;
+  /** All that have a cgroup now, but for those inside of others. */
+  listContainers(): readonly ContainerRef[] | undefined;
+  /** Who is in the container's own cgroup. */
+  containerProcesses(scope: string): readonly number[] | undefined;
+  /** Asks the runtime, and never waits: undefined until it has answered; empty if it can't. */
+  containerDetails(scope: string): ContainerDetails | undefined;
+  /** Whether the file at `path` in the container, which `pid` runs in, isn't (as it is) in its image. */
+  isDrift(scope: string, pid: number, path: string): boolean | undefined;
 }
 
 const nothing = (): undefined => undefined;
@@ -104,4 +132,9 @@ export const noFacts: HostFacts = {
   refreshUsers: nothing,
   userName: nothing,
   groupName: nothing,
+  processContainer: nothing,
+  listContainers: nothing,
+  containerProcesses: nothing,
+  containerDetails: nothing,
+  isDrift: nothing,
 };

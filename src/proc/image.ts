@@ -1,6 +1,6 @@
 // Process images: made once, never changed. Pure.
 
-import type { Credentials, Login, Origin, ProcessImage } from '../core/event.ts';
+import type { Container, Credentials, Login, Origin, ProcessImage } from '../core/event.ts';
 
 /** What an image is made of; unlike in an image, `undefined` stands for absent. */
 export interface ImageParts {
@@ -18,6 +18,8 @@ export interface ImageParts {
   readonly credentials?: Credentials | undefined;
   readonly login?: Login | undefined;
   readonly foreignRoot: boolean;
+  readonly container?: Container | undefined;
+  readonly drift?: boolean | undefined;
   readonly origin: Origin;
 }
 
@@ -40,6 +42,8 @@ export function makeImage(parts: ImageParts): ProcessImage {
   if (parts.credentials !== undefined) image.credentials = parts.credentials;
   if (parts.login !== undefined) image.login = parts.login;
   if (parts.foreignRoot) image.foreignRoot = true;
+  if (parts.container !== undefined) image.container = parts.container;
+  if (parts.drift === true) image.drift = true;
   return image;
 }
 

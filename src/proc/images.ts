@@ -1,6 +1,6 @@
 // Images out of what /proc or a record says of a process that no exec event was seen of.
 
-import type { ProcessImage } from '../core/event.ts';
+import type { Container, ProcessImage } from '../core/event.ts';
 import type { TaskFacts } from '../core/observation.ts';
 import type { CredentialStore } from './credentials.ts';
 import type { ProcFacts } from './facts.ts';
@@ -11,6 +11,7 @@ export function imageFromProc(
   entitySeed: string,
   startMs: number | undefined,
   foreignRoot: boolean,
+  container: Container | undefined,
   store: CredentialStore,
 ): ProcessImage {
   // A file that never had a name keeps the form that audit gives it.
@@ -28,6 +29,7 @@ export function imageFromProc(
     credentials: store.credentials(facts),
     login: store.login(facts.auid, facts.auditSession),
     foreignRoot,
+    container,
     origin: 'proc',
   });
 }
@@ -37,6 +39,7 @@ export function imageFromTask(
   entitySeed: string,
   startMs: number | undefined,
   foreignRoot: boolean,
+  container: Container | undefined,
   store: CredentialStore,
 ): ProcessImage {
   return makeImage({
@@ -49,6 +52,7 @@ export function imageFromTask(
     credentials: store.credentials(task),
     login: store.login(task.auid, task.session),
     foreignRoot,
+    container,
     origin: 'audit',
   });
 }

@@ -1,5 +1,7 @@
 // The facts of the host that the agent runs on.
 
+import { openDetails } from './container-details.ts';
+import { openContainers } from './container-reader.ts';
 import type { HostFacts } from './facts.ts';
 import { readHost } from './host.ts';
 import { fileIdentity, openProcfs, type ProcfsOptions } from './procfs.ts';
@@ -8,6 +10,8 @@ import { openUsers } from './users.ts';
 export function liveFacts(options: ProcfsOptions = {}): HostFacts {
   const procfs = openProcfs(options);
   const users = openUsers();
+  const containers = openContainers(procfs);
+  const details = openDetails();
   return {
     host: () => readHost(),
     boot: procfs.boot,
@@ -20,5 +24,13 @@ export function liveFacts(options: ProcfsOptions = {}): HostFacts {
     refreshUsers: users.refresh,
     userName: users.userName,
     groupName: users.groupName,
+    processContainer: containers.ofProcess,
+    listContainers: containers.list,
+    containerProcesses: containers.processes,
+    containerDetails(scope) {
+      const ref = containers.ref(scope);
+      return ref === undefined ? {} : details.get(ref, () => containers.upper(scope));
+    },
+    isDrift: containers.isDrift,
   };
 }

@@ -26,6 +26,10 @@ export interface Procfs {
   startTicks(pid: number): number | undefined;
   processRoot(pid: number): 'host' | 'foreign' | undefined;
   listPids(): number[] | undefined;
+  /** Text of /proc/PID/cgroup, of /proc/PID/mountinfo (its beginning, which has the root's line), and the user namespace's name. */
+  cgroup(pid: number): string | undefined;
+  mountinfo(pid: number | 'self'): string | undefined;
+  userNamespace(pid: number | 'self'): string | undefined;
   uptimeMs(): number | undefined;
   boot(): BootFacts | undefined;
 }
@@ -124,6 +128,12 @@ export function openProcfs(options: ProcfsOptions = {}): Procfs {
         return undefined;
       }
     },
+    cgroup: pid => readText(`/proc/${pid}/cgroup`),
+    mountinfo(pid) {
+      const length = readInto(`/proc/${pid}/mountinfo`, large);
+      return length < 0 ? undefined : large.latin1Slice(0, length);
+    },
+    userNamespace: pid => readLink(`/proc/${pid}/ns/user`),
     uptimeMs() {
       const text = readText('/proc/uptime');
       const seconds = text === undefined ? Number.NaN : Number.parseFloat(text);

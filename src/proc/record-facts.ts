@@ -22,6 +22,11 @@ export function recordFacts(facts: HostFacts, sink: (line: string) => void): Hos
     refreshUsers: () => put('refreshUsers', facts.refreshUsers()),
     userName: uid => put('userName', facts.userName(uid), uid),
     groupName: gid => put('groupName', facts.groupName(gid), gid),
+    processContainer: pid => put('processContainer', facts.processContainer(pid), pid),
+    listContainers: () => put('listContainers', facts.listContainers()),
+    containerProcesses: scope => put('containerProcesses', facts.containerProcesses(scope), scope),
+    containerDetails: scope => put('containerDetails', facts.containerDetails(scope), scope),
+    isDrift: (scope, pid, path) => put('isDrift', facts.isDrift(scope, pid, path), driftKey(scope, pid, path)),
   };
 }
 
@@ -77,7 +82,16 @@ export function replayFacts(lines: Iterable<string>): ReplayedFacts {
     refreshUsers: () => answer('refreshUsers'),
     userName: uid => answer('userName', uid),
     groupName: gid => answer('groupName', gid),
+    processContainer: pid => answer('processContainer', pid),
+    listContainers: () => answer('listContainers'),
+    containerProcesses: scope => answer('containerProcesses', scope),
+    containerDetails: scope => answer('containerDetails', scope),
+    isDrift: (scope, pid, path) => answer('isDrift', driftKey(scope, pid, path)),
   };
+}
+
+function driftKey(scope: string, pid: number, path: string): string {
+  return `${scope}\0${pid}\0${path}`;
 }
 
 function callKey(f: string, a: unknown): string {

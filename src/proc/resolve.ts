@@ -3,6 +3,7 @@
 
 import type { TaskFacts } from '../core/observation.ts';
 import type { EventClock } from './clock.ts';
+import type { Containers } from './containers.ts';
 import type { CredentialStore } from './credentials.ts';
 import {
   ANCESTORS_MAX,
@@ -33,6 +34,7 @@ export interface ResolverParts {
   readonly clock: EventClock;
   readonly store: EntryStore;
   readonly credentials: CredentialStore;
+  readonly containers: Containers;
   readonly imageMaxBytes: number;
 }
 
@@ -136,19 +138,21 @@ export class Resolver {
    * of it wins.
    */
   fromProc(pid: number, t: number, task?: TaskFacts, depth = ANCESTORS_MAX): Entry | undefined {
-    const { clock, credentials, boot, store, imageMaxBytes } = this.#parts;
+    const { clock, credentials, containers, boot, store, imageMaxBytes } = this.#parts;
     const facts = this.readProcess(pid);
     if (facts === undefined) return undefined;
     const startMs = clock.start(facts.startTimeTicks);
     if (startMs !== undefined && startMs > t + TIME_SLACK_MS) return undefined;
     const parent = depth > 0 ? this.#parentNow(facts, t, depth - 1) : undefined;
     const foreign = facts.root === undefined ? parent?.foreign === true : facts.root === 'foreign';
+    const inherited = parent?.process.image.container;
+    const container = facts.kernelThread ? undefined : containers.read(pid, inherited);
     const seed = `${pid}@${boot?.bootId ?? ''}/${facts.startTimeTicks}`;
     const startWall = clock.startWall(facts.startTimeTicks);
     let image =
       task === undefined || procAgrees(task, facts)
-        ? imageFromProc(facts, seed, startWall, foreign, credentials)
-        : imageFromTask(task, seed, startWall, foreign, credentials);
+        ? imageFromProc(facts, seed, startWall, foreign, container, credentials)
+        : imageFromTask(task, seed, startWall, foreign, container, credentials);
     if (task !== undefined) image = withTask(image, task, credentials);
     const lineage = lineageBelow(parent);
     const entry = newEntry({

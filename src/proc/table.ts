@@ -14,9 +14,10 @@
 // it (`process_unverified`), and an exec begins a new process.
 // (Root can choose a pid, by clone3's set_tid or ns_last_pid: then only a different executable shows it.)
 
-import type { Process, ProcessImage } from '../core/event.ts';
+import type { Container, Process, ProcessImage } from '../core/event.ts';
 import type { ExecObservation, TaskFacts } from '../core/observation.ts';
 import { EventClock } from './clock.ts';
+import { type ContainerChange, type ContainerCounters, Containers } from './containers.ts';
 import { CredentialStore } from './credentials.ts';
 import { covers, type Entry, type Lineage, lineageBelow, makeProcess, newEntry } from './entry.ts';
 import type { BootFacts, HostFacts } from './facts.ts';
@@ -41,6 +42,7 @@ export interface ProcessTableCounters {
   readonly unverified: number;
   readonly procReads: number;
   readonly sweeps: number;
+  readonly containers: ContainerCounters;
 }
 
 const DEFAULT_CAPACITY = 65_536;
@@ -54,6 +56,7 @@ export class ProcessTable {
   readonly #boot: BootFacts | undefined;
   readonly #clock: EventClock;
   readonly #files: FileJudge;
+  readonly #containers: Containers;
   readonly #store: EntryStore;
   readonly #resolver: Resolver;
   readonly #sweeper: Sweeper;
@@ -65,6 +68,7 @@ export class ProcessTable {
     this.#boot = facts.boot();
     this.#clock = new EventClock(this.#boot);
     this.#files = new FileJudge(facts);
+    this.#containers = new Containers(facts);
     this.credentials = new CredentialStore(facts);
     this.#imageMaxBytes = Math.max(2_048, Math.floor(maxBytes / IMAGE_SHARE));
     this.#store = new EntryStore(options.capacity ?? DEFAULT_CAPACITY, maxBytes);
@@ -74,6 +78,7 @@ export class ProcessTable {
       clock: this.#clock,
       store: this.#store,
       credentials: this.credentials,
+      containers: this.#containers,
       imageMaxBytes: this.#imageMaxBytes,
     });
     this.#sweeper = new Sweeper(this.#store, pid => this.#resolver.readTicks(pid));
@@ -93,6 +98,7 @@ export class ProcessTable {
       unverified: this.#resolver.unverified,
       procReads: this.#resolver.procReads,
       sweeps: this.#sweeper.passes,
+      containers: this.#containers.counters,
     };
   }
 
@@ -101,17 +107,22 @@ export class ProcessTable {
     this.#clock.sync(nowMs, this.#facts.uptimeMs());
     this.credentials.refresh(nowMs);
     const t = this.#clock.wall(nowMs);
+    this.#containers.seed(nowMs);
     for (const pid of this.#facts.listPids() ?? []) {
       if (this.#store.size >= this.#store.capacity) break;
       if (!this.#store.has(pid)) this.#resolver.fromProc(pid, t);
     }
   }
 
-  /** Once a second or so: follows the clock and the account files, and looks at a slice of the table for what has ended. */
-  tick(nowMs: number): void {
+  /**
+   * Once a second or so: follows the clock and the account files, and looks at a slice of the table for what has ended. Gives the
+   * containers that came and went.
+   */
+  tick(nowMs: number): ContainerChange[] {
     this.#clock.sync(nowMs, this.#facts.uptimeMs());
     this.credentials.refresh(nowMs);
     this.#sweeper.slice(this.#clock, nowMs, this.#facts);
+    return this.#containers.tick(nowMs, (pid, container) => this.#join(pid, container));
   }
 
   /** A log without its host goes on after a boot: no pid is who it was. (A live agent can't see a boot of its own host.) */
@@ -214,6 +225,16 @@ export class ProcessTable {
     this.#store.setProcess(entry, makeProcess(now, ancestors, parentPid));
   }
 
+  /** A process is in a container that was met only now. */
+  #join(pid: number, container: Container): void {
+    const entry = this.#store.peek(pid);
+    if (entry === undefined || this.#resolver.compareStart(entry) !== 'same') return;
+    const { image, ancestors, parentPid } = entry.process;
+    if (image.container !== undefined) return;
+    const now = makeImage({ ...image, container, foreignRoot: entry.foreign });
+    this.#store.setProcess(entry, makeProcess(now, ancestors, parentPid));
+  }
+
   #clear(): void {
     this.#store.clear();
     this.#sweeper.reset();
@@ -241,6 +262,14 @@ export class ProcessTable {
       foreign = verdict === 'foreign';
       foreignImage = foreign || (privateMounts && verdict === 'unknown');
     }
+    const container = this.#containers.ofExec(
+      task.pid,
+      same?.process.image,
+      lineage.images[0],
+      lineage.images[1],
+      foreign && base?.foreign !== true,
+    );
+    if (container !== undefined) this.#containers.refresh(container, o.timeMs);
     const image = makeImage({
       pid: task.pid,
       entitySeed: same?.process.image.entitySeed ?? `${task.pid}:${o.stamp}`,
@@ -255,6 +284,8 @@ export class ProcessTable {
       credentials: this.credentials.credentials(task),
       login: this.credentials.login(task.auid, task.session),
       foreignRoot: foreignImage,
+      container,
+      drift: container !== undefined && this.#containers.isDrift(container, o),
       origin: 'audit',
     });
     return { process: makeProcess(image, lineage.images, task.ppid), foreign, privateMounts };
@@ -303,13 +334,13 @@ export class ProcessTable {
   /** The same process with another executable: its exec wasn't seen (lost, or excluded by a rule). */
   #unseenExec(task: TaskFacts, entry: Entry): ProcessImage {
     this.#resolver.warn('exec_unseen');
-    const { entitySeed, startMs } = entry.process.image;
+    const { entitySeed, startMs, container } = entry.process.image;
     const facts = this.#resolver.readProcess(task.pid);
     if (facts !== undefined && facts.startTimeTicks === entry.startTicks && procAgrees(task, facts)) {
-      const found = imageFromProc(facts, entitySeed, startMs, entry.foreign, this.credentials);
+      const found = imageFromProc(facts, entitySeed, startMs, entry.foreign, container, this.credentials);
       return boundedImage(found, this.#imageMaxBytes);
     }
-    return imageFromTask(task, entitySeed, startMs, entry.foreign, this.credentials);
+    return imageFromTask(task, entitySeed, startMs, entry.foreign, container, this.credentials);
   }
 
   /** A record of a pid that nothing is known of: a fork of its parent, else as /proc has it, else what the record says. */
@@ -328,7 +359,7 @@ export class ProcessTable {
     }
     const image =
       forkOf === undefined
-        ? imageFromTask(task, entitySeed, timeMs, foreign, this.credentials)
+        ? imageFromTask(task, entitySeed, timeMs, foreign, parent?.process.image.container, this.credentials)
         : makeImage({
             ...forkOf,
             pid: task.pid,

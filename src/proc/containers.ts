@@ -1,0 +1,231 @@
+// The containers of the host, as the process table sees them: which one a process is in, what is known of each, which came and went.
+// Asks the host only through HostFacts, and for processes of the host hardly ever: a process is where its parent is, unless a runtime
+// (or a root directory of its own) may have brought it elsewhere.
+//
+// The law: what somebody in a container, or a user, can choose never passes for another's container. An id that root's cgroups name
+// belongs to that cgroup; the same id from elsewhere is the container around it, or none.
+
+import { LRUCache } from 'lru-cache';
+import type { Container, ProcessImage } from '../core/event.ts';
+import type { ExecObservation } from '../core/observation.ts';
+import { idFromArguments, isRuntime } from './container-patterns.ts';
+import type { ContainerDetails, ContainerRef, HostFacts } from './facts.ts';
+
+const CONTAINERS_MAX = 4_096;
+const LIST_EVERY_MS = 2_000;
+/** Between two looks for what the runtime answered. */
+const POLL_EVERY_MS = 20;
+const POLLS_MAX = 1_000;
+/** Processes of a new container that are told that they are in it. */
+const MEMBERS_MAX = 256;
+const INVOKED_MAX = 4;
+const DRIFT_MAX = 8_192;
+const DRIFT_MAX_CHARS = 2_000_000;
+/** An answer older than this, in event time, is asked for again. */
+const DRIFT_RECHECK_MS = 10_000;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+interface Known {
+  readonly container: Mutable<Container>;
+  readonly ref: ContainerRef;
+  /** Whether it was in the last listing; before the first one that has it, `new`. */
+  listed: 'new' | 'running' | 'stopped';
+  isPending: boolean;
+  polls: number;
+  polledMs: number;
+}
+
+export interface ContainerChange {
+  readonly kind: 'container_started' | 'container_stopped';
+  readonly container: Container;
+  readonly scope: string;
+}
+
+export interface ContainerCounters {
+  readonly known: number;
+  readonly reads: number;
+  /** Ids that somebody else's container has. */
+  readonly refused: number;
+}
+
+export class Containers {
+  readonly #facts: HostFacts;
+  readonly #byId = new LRUCache<string, Known>({ max: CONTAINERS_MAX });
+  readonly #scopes = new WeakMap<Container, Known>();
+  readonly #pending = new Set<Known>();
+  readonly #drift = new LRUCache<string, { drift: boolean | undefined; askedMs: number }>({
+    max: DRIFT_MAX,
+    maxSize: DRIFT_MAX_CHARS,
+    sizeCalculation: (_, key) => key.length + 1,
+  });
+  #listedMs = Number.NEGATIVE_INFINITY;
+  #isSeeded = false;
+  #reads = 0;
+  #refused = 0;
+
+  constructor(facts: HostFacts) {
+    this.#facts = facts;
+  }
+
+  get counters(): ContainerCounters {
+    return { known: this.#byId.size, reads: this.#reads, refused: this.#refused };
+  }
+
+  /** What /proc says of a process; what it is said to have inherited, where that says nothing (it ended, or it was moved out). */
+  read(pid: number, inherited: Container | undefined): Container | undefined {
+    const found = this.#ask(pid);
+    return found === 'host' ? inherited : (found ?? inherited);
+  }
+
+  /** The container of a process that executes a program. `before` is what it was, if it is known. */
+  ofExec(
+    pid: number,
+    before: ProcessImage | undefined,
+    parent: ProcessImage | undefined,
+    grandparent: ProcessImage | undefined,
+    hasOtherRoot: boolean,
+  ): Container | undefined {
+    const inherited = before?.container ?? parent?.container;
+    const isBrought = isRuntime(before?.executable) || isRuntime(parent?.executable);
+    if (inherited === undefined ? !isBrought && !hasOtherRoot && !isRuntime(grandparent?.executable) : !isBrought)
+      return inherited;
+    const found = this.#ask(pid);
+    if (found === 'host') return inherited;
+    return found ?? inherited ?? this.#told(parent) ?? this.#told(grandparent);
+  }
+
+  /** Looks for what the runtime has answered meanwhile. */
+  refresh(container: Container, timeMs: number): void {
+    const known = this.#scopes.get(container);
+    if (known?.isPending) this.#poll(known, timeMs);
+  }
+
+  /** Whether an executed file isn't in its container's image. */
+  isDrift(container: Container, { task, invoked, file, timeMs }: ExecObservation): boolean {
+    const scope = this.#scopes.get(container)?.ref.scope;
+    if (scope === undefined) return false;
+    // A script, and its interpreter: either may be what was brought in.
+    const paths = new Set([...(task.exe === undefined ? [] : [task.exe]), ...invoked.slice(0, INVOKED_MAX)]);
+    for (const path of paths) {
+      if (path.startsWith('/') && this.#isWritten(scope, task.pid, path, file?.inode, timeMs)) return true;
+    }
+    return false;
+  }
+
+  #isWritten(scope: string, pid: number, path: string, inode: string | undefined, timeMs: number): boolean {
+    const key = `${scope}\0${inode ?? ''}\0${path}`;
+    const before = this.#drift.get(key);
+    if (before !== undefined && Math.abs(timeMs - before.askedMs) <= DRIFT_RECHECK_MS) return before.drift === true;
+    const drift = this.#facts.isDrift(scope, pid, path);
+    // What couldn't be learned is asked for again with the next process.
+    if (drift !== undefined) this.#drift.set(key, { drift, askedMs: timeMs });
+    return drift === true;
+  }
+
+  /** The containers that run already. */
+  seed(nowMs: number): void {
+    this.#list(nowMs);
+    this.#isSeeded = true;
+  }
+
+  /** Which containers came and went since the last listing; `join` gets the processes that are in a new one. */
+  tick(nowMs: number, join: (pid: number, container: Container) => void): ContainerChange[] {
+    for (const known of this.#pending) this.#poll(known, nowMs);
+    if (Math.abs(nowMs - this.#listedMs) < LIST_EVERY_MS) return [];
+    const changes = this.#list(nowMs);
+    if (!this.#isSeeded) return [];
+    for (const { kind, container, scope } of changes) {
+      if (kind !== 'container_started') continue;
+      const pids = this.#facts.containerProcesses(scope) ?? [];
+      for (const pid of pids.slice(0, MEMBERS_MAX)) join(pid, container);
+    }
+    return changes;
+  }
+
+  #list(nowMs: number): ContainerChange[] {
+    this.#listedMs = nowMs;
+    const refs = this.#facts.listContainers();
+    if (refs === undefined) return [];
+    const changes: ContainerChange[] = [];
+    const running = new Set<Known>();
+    for (const ref of refs) {
+      const known = this.#know(ref);
+      // Not the cgroup that it is known by.
+      if (known === undefined || known.ref.scope !== ref.scope) continue;
+      running.add(known);
+      if (known.listed === 'running') continue;
+      known.listed = 'running';
+      changes.push({ kind: 'container_started', container: known.container, scope: ref.scope });
+    }
+    for (const known of this.#byId.values()) {
+      if (known.listed !== 'running' || running.has(known)) continue;
+      known.listed = 'stopped';
+      changes.push({ kind: 'container_stopped', container: known.container, scope: known.ref.scope });
+    }
+    return changes;
+  }
+
+  #ask(pid: number): Container | 'host' | undefined {
+    this.#reads++;
+    const ref = this.#facts.processContainer(pid);
+    if (ref === undefined || ref === 'host') return ref;
+    return this.#know(ref)?.container ?? 'host';
+  }
+
+  /** The container that a reference stands for; not the one that it claims to be, where that is another's. */
+  #know(ref: ContainerRef): Known | undefined {
+    const before = this.#byId.get(ref.id);
+    if (before !== undefined) {
+      if (before.ref.scope === ref.scope) return before;
+      if (ref.outer !== undefined || ref.owner !== undefined) {
+        this.#refused++;
+        return ref.outer === undefined || ref.outer === ref.id ? undefined : this.#byId.get(ref.outer);
+      }
+      // Root's own, by another hierarchy; or by the mounts of a process whose cgroup doesn't say.
+      if (before.ref.outer === undefined && before.ref.owner === undefined) return before;
+    }
+    const container: Mutable<Container> = { id: ref.id };
+    if (ref.runtime !== undefined) container.runtime = ref.runtime;
+    if (ref.podUid !== undefined) container.pod = { uid: ref.podUid };
+    const known: Known = {
+      container,
+      ref,
+      listed: 'new',
+      isPending: true,
+      polls: 0,
+      polledMs: Number.NEGATIVE_INFINITY,
+    };
+    this.#byId.set(ref.id, known);
+    this.#scopes.set(container, known);
+    if (before !== undefined) this.#pending.delete(before);
+    if (this.#pending.size < CONTAINERS_MAX) this.#pending.add(known);
+    return known;
+  }
+
+  /** The container that a runtime which root runs was told to bring the process into, where the process itself is gone already. */
+  #told(runtime: ProcessImage | undefined): Container | undefined {
+    if (runtime === undefined || runtime.container !== undefined || runtime.foreignRoot) return undefined;
+    if (!isRuntime(runtime.executable) || runtime.credentials?.uid?.id !== 0) return undefined;
+    const id = idFromArguments(runtime.args);
+    return id === undefined ? undefined : this.#byId.get(id)?.container;
+  }
+
+  #poll(known: Known, timeMs: number): void {
+    if (Math.abs(timeMs - known.polledMs) < POLL_EVERY_MS) return;
+    known.polledMs = timeMs;
+    const details = this.#facts.containerDetails(known.ref.scope);
+    if (details !== undefined) fill(known.container, details);
+    else if (++known.polls < POLLS_MAX) return;
+    known.isPending = false;
+    this.#pending.delete(known);
+  }
+}
+
+function fill(container: Mutable<Container>, { runtime, name, image, labels, pod }: ContainerDetails): void {
+  if (runtime !== undefined) container.runtime ??= runtime;
+  if (name !== undefined) container.name = name;
+  if (image !== undefined) container.image = image;
+  if (labels !== undefined) container.labels = labels;
+  if (pod !== undefined) container.pod = { ...pod, ...container.pod };
+}
