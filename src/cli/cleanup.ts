@@ -3,6 +3,8 @@
 import os from 'node:os';
 import { join } from 'node:path';
 import { readSavedState, removeSavedState, restoreKernel } from '../audit/saved-state.ts';
+import { controlPaths } from '../control/path.ts';
+import { removeDeadSockets } from '../control/server.ts';
 import { AUDIT_STATE_FILE } from '../live-audit.ts';
 import { missingCapabilities } from '../proc/listeners.ts';
 import { liveFacts } from '../proc/live-facts.ts';
@@ -10,7 +12,7 @@ import { readArguments, UsageError } from './args.ts';
 import { configuration } from './configuration.ts';
 import { type Command, type Io, logFor } from './io.ts';
 
-function cleanup(argv: readonly string[], io: Io): number {
+async function cleanup(argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(argv, {}, []);
   if (args.operands.length > 0) throw new UsageError(`unexpected "${args.operands[0]}"`);
   const config = configuration(args, io, os.machine());
@@ -43,6 +45,7 @@ function cleanup(argv: readonly string[], io: Io): number {
     log.error('not permitted: CAP_AUDIT_CONTROL is missing. Run it as root: sudo ./puppy-hids cleanup');
     return 3;
   }
+  await removeDeadSockets(controlPaths(config.stateDir));
   const { restored, failed } = restoreKernel(saved);
   log.info(restored.length > 0 ? `restored: ${restored.join(', ')}` : 'the kernel had nothing of the agent any more');
   for (const problem of failed) log.error(problem);

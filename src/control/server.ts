@@ -124,6 +124,17 @@ export class ControlServer {
   }
 }
 
+/** Takes away the sockets of agents that are gone; what can't be looked at stays. */
+export async function removeDeadSockets(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    try {
+      await isAlive(path);
+    } catch {
+      // The next agent that wants to be there tells.
+    }
+  }
+}
+
 class TakenError extends Error {}
 
 /** The folder is there, and nobody else can put a socket of theirs into it. */

@@ -99,7 +99,8 @@ describe('one line per event', () => {
         ['event', undefined],
         ['alert', MATCH],
       ] as const) {
-        if (match !== undefined && !['exec', 'connect', 'login_failed', 'audit_event', 'log_line'].includes(kind)) continue;
+        if (match !== undefined && !['exec', 'connect', 'login_failed', 'audit_event', 'log_line'].includes(kind))
+          continue;
         const text = `${JSON.stringify(JSON.parse(toLine(SAMPLES[kind], match, context())), null, 2)}\n`;
         const file = join(FIXTURES, `${kind}.${name}.golden.json`);
         if (update) writeFileSync(file, text);
