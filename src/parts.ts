@@ -87,7 +87,7 @@ export function createParts(options: PartsOptions): Parts {
       judge.setRules(next.rules, correlations);
     },
     tick: nowMs => {
-      table.tick(nowMs);
+      for (const event of table.tick(nowMs)) pass(stages, event);
       const alerts = judge.tick(nowMs);
       if (onAlert !== undefined) alerts.forEach(onAlert);
       write.alerts(alerts);

@@ -236,7 +236,14 @@ export interface HeartbeatEvent extends EventBase {
   readonly counters: Readonly<Record<string, unknown>>;
 }
 
-export type HostEvent = ExecEvent | ExecFailedEvent | NetworkEvent | AuditRecordEvent | ExitEvent;
+/** A container came or went. */
+export interface ContainerEvent extends EventBase {
+  readonly kind: 'container_started' | 'container_stopped';
+  readonly container: Container;
+  readonly process?: never;
+}
+
+export type HostEvent = ExecEvent | ExecFailedEvent | NetworkEvent | AuditRecordEvent | ExitEvent | ContainerEvent;
 export type AnyEvent = HostEvent | AgentEvent | LossEvent | HeartbeatEvent;
 export type Kind = AnyEvent['kind'];
 

@@ -122,6 +122,7 @@ export function openContainers(procfs: Procfs, bundles: string = RUNTIME_PATHS.b
     return entry.upper;
   };
 
+  let lastList: string | undefined;
   const list = (): ContainerRef[] | undefined => {
     const found = new Map<string, ContainerRef>();
     let left = LISTED_MAX;
@@ -140,7 +141,10 @@ export function openContainers(procfs: Procfs, bundles: string = RUNTIME_PATHS.b
       }
     };
     for (const hierarchy of listed) walk(hierarchy, hierarchies.get(hierarchy)!, '', 0);
-    return listed.size === 0 || left < 0 ? undefined : [...found.values()];
+    const key = [...found.keys()].sort().join('\0');
+    if (listed.size === 0 || left < 0 || key === lastList) return undefined;
+    lastList = key;
+    return [...found.values()];
   };
 
   const processes = (scope: string): number[] | undefined => {

@@ -6,7 +6,7 @@
 // belongs to that cgroup; the same id from elsewhere is the container around it, or none.
 
 import { LRUCache } from 'lru-cache';
-import type { Container, ProcessImage } from '../core/event.ts';
+import type { Container, ContainerEvent, ProcessImage } from '../core/event.ts';
 import type { ExecObservation } from '../core/observation.ts';
 import { idFromArguments, isRuntime } from './container-patterns.ts';
 import type { ContainerDetails, ContainerRef, HostFacts } from './facts.ts';
@@ -36,10 +36,9 @@ interface Known {
   polledMs: number;
 }
 
-export interface ContainerChange {
-  readonly kind: 'container_started' | 'container_stopped';
-  readonly container: Container;
-  readonly scope: string;
+interface Change {
+  readonly kind: ContainerEvent['kind'];
+  readonly known: Known;
 }
 
 export interface ContainerCounters {
@@ -130,24 +129,33 @@ export class Containers {
   }
 
   /** Which containers came and went since the last listing; `join` gets the processes that are in a new one. */
-  tick(nowMs: number, join: (pid: number, container: Container) => void): ContainerChange[] {
+  tick(nowMs: number, join: (pid: number, container: Container) => void): ContainerEvent[] {
     for (const known of this.#pending) this.#poll(known, nowMs);
     if (Math.abs(nowMs - this.#listedMs) < LIST_EVERY_MS) return [];
     const changes = this.#list(nowMs);
     if (!this.#isSeeded) return [];
-    for (const { kind, container, scope } of changes) {
+    for (const { kind, known } of changes) {
       if (kind !== 'container_started') continue;
-      const pids = this.#facts.containerProcesses(scope) ?? [];
-      for (const pid of pids.slice(0, MEMBERS_MAX)) join(pid, container);
+      const pids = this.#facts.containerProcesses(known.ref.scope) ?? [];
+      for (const pid of pids.slice(0, MEMBERS_MAX)) join(pid, known.container);
     }
-    return changes;
+    return changes.map(({ kind, known: { container, ref } }) => ({
+      kind,
+      module: 'inventory',
+      timeMs: nowMs,
+      createdMs: nowMs,
+      stamp: `${nowMs}:${ref.scope}`,
+      ordinal: 0,
+      warnings: [],
+      container,
+    }));
   }
 
-  #list(nowMs: number): ContainerChange[] {
+  #list(nowMs: number): Change[] {
     this.#listedMs = nowMs;
     const refs = this.#facts.listContainers();
     if (refs === undefined) return [];
-    const changes: ContainerChange[] = [];
+    const changes: Change[] = [];
     const running = new Set<Known>();
     for (const ref of refs) {
       const known = this.#know(ref);
@@ -156,12 +164,12 @@ export class Containers {
       running.add(known);
       if (known.listed === 'running') continue;
       known.listed = 'running';
-      changes.push({ kind: 'container_started', container: known.container, scope: ref.scope });
+      changes.push({ kind: 'container_started', known });
     }
     for (const known of this.#byId.values()) {
       if (known.listed !== 'running' || running.has(known)) continue;
       known.listed = 'stopped';
-      changes.push({ kind: 'container_stopped', container: known.container, scope: known.ref.scope });
+      changes.push({ kind: 'container_stopped', known });
     }
     return changes;
   }

@@ -107,7 +107,7 @@ export interface HostFacts {
   groupName(gid: number): string | undefined;
   /** `host` for a process in none. */
   processContainer(pid: number): ContainerRef | 'host' | undefined;
-  /** All that have a cgroup now, but for those inside of others. */
+  /** All that have a cgroup now, but for those inside of others; undefined where they are those of the last call too. */
   listContainers(): readonly ContainerRef[] | undefined;
   /** Who is in the container's own cgroup. */
   containerProcesses(scope: string): readonly number[] | undefined;

@@ -14,10 +14,10 @@
 // it (`process_unverified`), and an exec begins a new process.
 // (Root can choose a pid, by clone3's set_tid or ns_last_pid: then only a different executable shows it.)
 
-import type { Container, Process, ProcessImage } from '../core/event.ts';
+import type { Container, ContainerEvent, Process, ProcessImage } from '../core/event.ts';
 import type { ExecObservation, TaskFacts } from '../core/observation.ts';
 import { EventClock } from './clock.ts';
-import { type ContainerChange, type ContainerCounters, Containers } from './containers.ts';
+import { type ContainerCounters, Containers } from './containers.ts';
 import { CredentialStore } from './credentials.ts';
 import { covers, type Entry, type Lineage, lineageBelow, makeProcess, newEntry } from './entry.ts';
 import type { BootFacts, HostFacts } from './facts.ts';
@@ -118,7 +118,7 @@ export class ProcessTable {
    * Once a second or so: follows the clock and the account files, and looks at a slice of the table for what has ended. Gives the
    * containers that came and went.
    */
-  tick(nowMs: number): ContainerChange[] {
+  tick(nowMs: number): ContainerEvent[] {
     this.#clock.sync(nowMs, this.#facts.uptimeMs());
     this.credentials.refresh(nowMs);
     this.#sweeper.slice(this.#clock, nowMs, this.#facts);

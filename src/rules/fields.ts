@@ -2,6 +2,7 @@
 // it up. Names are case-sensitive.
 
 import type {
+  Container,
   Credentials,
   HostEvent,
   Identity,
@@ -92,6 +93,12 @@ const ofAncestors = (collect: FromImage): FromProcess => {
   };
 };
 
+const container = (pick: (container: Container) => string | undefined): FromProcess => {
+  return ({ image }, out) => {
+    if (image.container !== undefined) out.add(pick(image.container));
+  };
+};
+
 const PROCESS_FIELDS: Readonly<Record<string, FromProcess>> = {
   Image: ({ image }, out) => candidates(image, out),
   ParentImage: ({ ancestors: [parent] }, out) => {
@@ -111,6 +118,15 @@ const PROCESS_FIELDS: Readonly<Record<string, FromProcess>> = {
   'puppy.process.tty': ({ image }, out) => out.add(image.tty),
   'puppy.process.root': ({ image }, out) => out.add(image.foreignRoot ? 'foreign' : undefined),
   'puppy.process.invoked': ({ image }, out) => out.addAll(image.invoked),
+  'container.id': container(c => c.id),
+  'container.name': container(c => c.name),
+  'container.runtime': container(c => c.runtime),
+  'container.image.name': container(c => c.image?.name),
+  'container.image.tag': container(c => c.image?.tag),
+  'orchestrator.namespace': container(c => c.pod?.namespace),
+  'orchestrator.resource.name': container(c => c.pod?.name),
+  'orchestrator.resource.id': container(c => c.pod?.uid),
+  'puppy.container.drift': ({ image }, out) => out.add(image.drift ? 'true' : undefined),
   'puppy.ancestors.pid': ofAncestors(IMAGE_FIELDS.pid!),
   'puppy.ancestors.executable': ofAncestors(IMAGE_FIELDS.executable!),
   'puppy.ancestors.name': ofAncestors(IMAGE_FIELDS.name!),

@@ -1,6 +1,14 @@
 // One event of every kind, as the pipeline gives them, and a match: a table over Kind, so that none can be forgotten.
 
-import type { AnyEvent, Credentials, Kind, Process, ProcessImage, RecordView } from '../../src/core/event.ts';
+import type {
+  AnyEvent,
+  Container,
+  Credentials,
+  Kind,
+  Process,
+  ProcessImage,
+  RecordView,
+} from '../../src/core/event.ts';
 import type { Match } from '../../src/core/match.ts';
 import { type EcsContext, type EcsOptions, ecsContext } from '../../src/output/ecs/context.ts';
 
@@ -23,6 +31,15 @@ const alice: Credentials = {
   egid: { id: 1000, name: 'alice' },
   sgid: { id: 1000 },
   fsgid: { id: 1000 },
+};
+
+export const container: Container = {
+  id: '3f1b'.repeat(16),
+  runtime: 'containerd',
+  name: 'app',
+  image: { name: 'registry.example.org:5000/shop/app', tag: '1.2' },
+  labels: { 'io.kubernetes.container.name': 'app', role: 'web' },
+  pod: { uid: '3e1b2f3a-0c4d-4e5f-8a9b-0123456789ab', name: 'web-0', namespace: 'shop' },
 };
 
 export const curl: ProcessImage = {
@@ -136,6 +153,8 @@ export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
   password_changed: { ...account, kind: 'password_changed' },
   service_started: { ...base, kind: 'service_started', service: 'ssh' },
   service_stopped: { ...base, kind: 'service_stopped', service: 'ssh' },
+  container_started: { ...base, module: 'inventory', kind: 'container_started', container },
+  container_stopped: { ...base, module: 'inventory', kind: 'container_stopped', container: { id: 'web' } },
   host_booted: { ...base, kind: 'host_booted' },
   host_stopping: { ...base, kind: 'host_stopping' },
   anomaly: { ...base, kind: 'anomaly', process },

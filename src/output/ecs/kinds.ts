@@ -41,6 +41,8 @@ export const KINDS: { readonly [K in Kind]: KindRow } = {
   password_changed: row('iam', 'iam', 'user', 'change'),
   service_started: row('process', 'process', 'start'),
   service_stopped: row('process', 'process', 'end'),
+  container_started: row('process', 'process', 'start'),
+  container_stopped: row('process', 'process', 'end'),
   host_booted: row('configuration', 'host', 'start'),
   host_stopping: row('configuration', 'host', 'end'),
   anomaly: row('process', 'process', 'info'),

@@ -1,10 +1,19 @@
 // An event, with the rule that matched it if one did, as one ECS object and as one line of JSON. Pure.
 
 import { isIP } from 'node:net';
-import type { AnyEvent, AuditRecordEvent, Endpoint, LogFacts, NetworkEvent, Process } from '../../core/event.ts';
+import type {
+  AnyEvent,
+  AuditRecordEvent,
+  Container,
+  Endpoint,
+  LogFacts,
+  NetworkEvent,
+  Process,
+} from '../../core/event.ts';
 import type { Match } from '../../core/match.ts';
 import { matchList, recordList, ruleFields } from './alert.ts';
 import { boundedJson, type Caps, CUT, capped, NORMAL, put, TIGHT, unlessEmpty, Warnings } from './caps.ts';
+import { containerObject, orchestratorObject } from './container.ts';
 import { alertId, ECS_VERSION, type EcsContext, eventId, isoTime } from './context.ts';
 import { type Json, type JsonObject, toJson } from './json.ts';
 import { KINDS, SEVERITY } from './kinds.ts';
@@ -57,11 +66,18 @@ function addProcess(draft: Draft, process: Process): void {
   put(puppy, 'login', login);
   relate(draft.users, login?.name as string | undefined);
   put(puppy, 'process', processExtras(image, caps, warnings));
+  if (image.container !== undefined) addContainer(draft, image.container);
+  if (image.drift === true) puppy.container = { drift: true };
   if (caps.whole) put(puppy, 'ancestors', ancestorList(process, context, caps, warnings));
   const origin: JsonObject = { process: image.origin };
   const parent = process.ancestors[0];
   if (parent !== undefined) origin.parent = parent.origin;
   puppy.origin = origin;
+}
+
+function addContainer({ root, caps, warnings }: Draft, container: Container): void {
+  root.container = containerObject(container, caps, warnings);
+  put(root, 'orchestrator', orchestratorObject(container, warnings));
 }
 
 function endpoint(draft: Draft, end: Endpoint): JsonObject | undefined {
@@ -138,6 +154,10 @@ function addKind(draft: Draft, event: AnyEvent): void {
   const { root, puppy, caps, warnings } = draft;
   switch (event.kind) {
     case 'exec':
+      return;
+    case 'container_started':
+    case 'container_stopped':
+      addContainer(draft, event.container);
       return;
     case 'exec_failed': {
       const target = capped(event.target, caps.textBytes, warnings);

@@ -1,6 +1,14 @@
 // One line about an event that a person can read: who, what, from where. Pure; nothing in it can break a line or a terminal.
 
-import type { AnyEvent, AuditRecordEvent, Kind, NetworkEvent, Process, ProcessImage } from '../../core/event.ts';
+import type {
+  AnyEvent,
+  AuditRecordEvent,
+  ContainerEvent,
+  Kind,
+  NetworkEvent,
+  Process,
+  ProcessImage,
+} from '../../core/event.ts';
 import type { Match } from '../../core/match.ts';
 import { cutUnits, visible } from './json.ts';
 import { correlationWords } from './over-time.ts';
@@ -92,6 +100,11 @@ function doing(what: string): (event: AuditRecordEvent) => string {
   return event => `${actor(event.process)} ${what}`;
 }
 
+function container(what: string): (event: ContainerEvent) => string {
+  return ({ container: { id, name, image } }) =>
+    `container ${short(name ?? id.slice(0, 12))}${image === undefined ? '' : ` of ${short(image.name)}`} ${what}`;
+}
+
 function own(event: { readonly message: string }): string {
   return short(event.message, 1_000);
 }
@@ -124,6 +137,8 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
   password_changed: account('password changed of'),
   service_started: service('service started:'),
   service_stopped: service('service stopped:'),
+  container_started: container('started'),
+  container_stopped: container('stopped'),
   host_booted: service('host booted'),
   host_stopping: service('host is stopping'),
   anomaly: doing('behaved abnormally'),

@@ -2,6 +2,7 @@
 // another type is absent. The inverse of line.ts, which see. Pure.
 
 import type {
+  Container,
   Credentials,
   Endpoint,
   HostEvent,
@@ -172,6 +173,8 @@ function processOf(line: Reader): Process | undefined {
       tty: line.text('puppy.process.tty'),
       foreignRoot: line.text('puppy.process.root') === 'foreign' ? true : undefined,
       login: loginOf(line),
+      container: containerOf(line),
+      drift: line.flag('puppy.container.drift') === true ? true : undefined,
     }),
   };
   const ancestors = line
@@ -182,6 +185,26 @@ function processOf(line: Reader): Process | undefined {
   const isKnown = parent.text('entity_id') !== undefined;
   if (isKnown) ancestors.splice(0, 1, imageOf(parent, line.text('puppy.origin.parent')));
   return known<Process>({ image, ancestors, parentPid: parent.number('pid') });
+}
+
+function containerOf(line: Reader): Container | undefined {
+  const id = line.text('container.id');
+  if (id === undefined) return undefined;
+  const image = line.text('container.image.name');
+  return known<Container>({
+    id,
+    runtime: line.text('container.runtime'),
+    name: line.text('container.name'),
+    image: image === undefined ? undefined : known({ name: image, tag: line.texts('container.image.tag')[0] }),
+    labels: unlessEmpty(Object.fromEntries(line.at('container.labels').scalars())),
+    pod: unlessEmpty(
+      known<NonNullable<Container['pod']>>({
+        uid: line.text('orchestrator.resource.id'),
+        name: line.text('orchestrator.resource.name'),
+        namespace: line.text('orchestrator.namespace'),
+      }),
+    ),
+  });
 }
 
 function endpointOf(line: Reader, path: string): Endpoint | undefined {
@@ -245,7 +268,7 @@ export function eventOf(json: unknown): HostEvent | undefined {
   const module = line.text('event.module');
   const outcome = line.text('event.outcome');
   const base = known<Omit<NetworkEvent, 'kind'>>({
-    module: module === 'logs' ? 'logs' : 'audit',
+    module: module === 'logs' || module === 'inventory' ? module : 'audit',
     timeMs,
     createdMs: line.timeMs('event.created') ?? timeMs,
     stamp: line.text('puppy.event.id') ?? line.text('event.id') ?? '',
@@ -278,6 +301,12 @@ export function eventOf(json: unknown): HostEvent | undefined {
           via: line.text('puppy.network.via'),
         }),
       };
+    }
+    case 'container_started':
+    case 'container_stopped': {
+      const { process: _, ...rest } = base;
+      const container = containerOf(line);
+      return container && { ...rest, kind, container };
     }
     case 'exec':
     case 'exec_failed':

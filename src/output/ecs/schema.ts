@@ -60,6 +60,7 @@ const puppy = object(
     ancestors: list(
       object({ pid: whole, entity_id: hash, executable: text, name: text, command_line: text }, ['pid', 'entity_id']),
     ),
+    container: object({ drift: { const: true } }),
     network: object({ via: text }),
     event: object({ id: hash }, ['id']),
     match: {
@@ -158,6 +159,21 @@ const ROOT: Readonly<Record<string, Schema>> = {
   source: endpoint,
   destination: endpoint,
   network: object({ type: oneOf(['ipv4', 'ipv6']), transport: text, direction: oneOf(['egress', 'ingress']) }),
+  container: object(
+    {
+      id: text,
+      runtime: text,
+      name: text,
+      image: object({ name: text, tag: list(text) }),
+      labels: { type: 'object', additionalProperties: text },
+    },
+    ['id'],
+  ),
+  orchestrator: object({
+    type: { const: 'kubernetes' },
+    namespace: text,
+    resource: object({ type: { const: 'pod' }, id: text, name: text }),
+  }),
   service: object({ name: text }, ['name']),
   log: object({
     level: oneOf(LEVELS),
