@@ -10,20 +10,28 @@
 #include <vector>
 
 #include "audit.h"
+#include "fsnotify.h"
 #include "logline.h"
+#include "scan.h"
 
 namespace {
 
 using puppy::Assembler;
 using puppy::AuditReader;
+using puppy::FsReader;
 
-// One live reader or one replay; both give their events through the same ring.
+// One live reader or one replay; all give what they read through a ring of the same kind.
 struct Source {
+  std::unique_ptr<FsReader> files;
   std::unique_ptr<AuditReader> reader;
   std::unique_ptr<Assembler> assembler;  // replay's own
   std::unique_ptr<puppy::LogFeeder> feeder;
   napi_threadsafe_function wake = nullptr;
-  Assembler& events() { return reader ? reader->assembler() : *assembler; }
+  puppy::BatchRing& ring() { return files ? files->ring() : reader ? reader->assembler().ring() : assembler->ring(); }
+  puppy::ReaderThread* thread() { return files ? &files->thread() : reader ? &reader->thread() : nullptr; }
+  int start(puppy::ReaderThread::Wake onWake, void* context) {
+    return files ? files->start(onWake, context) : reader->start(onWake, context);
+  }
 };
 
 constexpr size_t kMaxSources = 64;
@@ -118,8 +126,8 @@ Napi::Value Take(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   auto buffer = info[1].As<Napi::Uint8Array>();
-  if (s->reader) s->reader->thread().woken();
-  puppy::BatchRing& ring = s->events().ring();
+  if (s->thread() != nullptr) s->thread()->woken();
+  puppy::BatchRing& ring = s->ring();
   const size_t size = ring.peek();
   if (size == 0) return Napi::Number::New(info.Env(), 0);
   if (size > buffer.ByteLength()) return Napi::Number::New(info.Env(), -static_cast<double>(size));
@@ -136,6 +144,19 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   if (s == nullptr) return info.Env().Undefined();
   Napi::Object o = Napi::Object::New(info.Env());
   const auto set = [&](const char* name, double v) { o.Set(name, Napi::Number::New(info.Env(), v)); };
+  if (s->files) {
+    const puppy::FsReaderStats f = s->files->stats();
+    set("reads", static_cast<double>(f.reads));
+    set("events", static_cast<double>(f.events));
+    set("overflows", static_cast<double>(f.overflows));
+    set("ringDropped", static_cast<double>(f.ringDropped));
+    set("ignored", static_cast<double>(f.ignored));
+    set("malformed", static_cast<double>(f.malformed));
+    set("refusedNumbers", static_cast<double>(f.refusedNumbers));
+    set("directories", static_cast<double>(f.directories));
+    set("error", f.error);
+    return o;
+  }
   puppy::AssemblerStats a;
   if (s->reader) {
     const puppy::AuditReaderStats r = s->reader->stats();
@@ -204,19 +225,19 @@ void wakeJavaScript(void* context) {
   napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(context), &token, napi_tsfn_nonblocking);
 }
 
-// auditStart(id, callback): the callback is called when there is something to take, once until the next take.
-Napi::Value AuditStart(const Napi::CallbackInfo& info) {
+// auditStart(id, callback), fsStart(id, callback): the callback is called when there is something to take, once until the next take.
+Napi::Value Start(const Napi::CallbackInfo& info) {
   Source* s = sourceOf(info);
-  if (s == nullptr || !s->reader) return info.Env().Undefined();
+  if (s == nullptr || s->thread() == nullptr) return info.Env().Undefined();
   if (!info[1].IsFunction()) {
-    Napi::TypeError::New(info.Env(), "auditStart: a callback expected").ThrowAsJavaScriptException();
+    Napi::TypeError::New(info.Env(), "start: a callback expected").ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
-  const Napi::String name = Napi::String::New(info.Env(), "puppy-audit");
+  const Napi::String name = Napi::String::New(info.Env(), s->files ? "puppy-fsnotify" : "puppy-audit");
   const napi_status status =
       napi_create_threadsafe_function(info.Env(), info[1], nullptr, name, 4, 1, nullptr, nullptr, nullptr, callWake, &s->wake);
   if (status != napi_ok) return Napi::Number::New(info.Env(), -ENOMEM);
-  return Napi::Number::New(info.Env(), s->reader->start(wakeJavaScript, s->wake));
+  return Napi::Number::New(info.Env(), s->start(wakeJavaScript, s->wake));
 }
 
 // stop(id): ends a live reader's thread and drains its socket; what was read can still be taken, and stats asked.
@@ -224,6 +245,7 @@ Napi::Value Stop(const Napi::CallbackInfo& info) {
   Source* s = sourceOf(info);
   if (s == nullptr) return info.Env().Undefined();
   if (s->reader) s->reader->stop();
+  if (s->files) s->files->stop();
   if (s->wake != nullptr) {
     napi_release_threadsafe_function(s->wake, napi_tsfn_abort);
     s->wake = nullptr;
@@ -262,6 +284,115 @@ Napi::Value AuditRequest(const Napi::CallbackInfo& info) {
   return list;
 }
 
+// A path's bytes; false (and thrown) when it is none.
+bool pathOf(const Napi::CallbackInfo& info, size_t i, std::string* path) {
+  if (info[i].IsTypedArray()) {
+    const auto bytes = info[i].As<Napi::Uint8Array>();
+    path->assign(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+    if (!path->empty() && path->find('\0') == std::string::npos) return true;
+  }
+  Napi::TypeError::New(info.Env(), "a path's bytes expected").ThrowAsJavaScriptException();
+  return false;
+}
+
+// fsOpen(options): a handle or a negative errno.
+Napi::Value FsOpen(const Napi::CallbackInfo& info) {
+  const auto o = info[0].ToObject();
+  const std::string backend = o.Get("backend").ToString().Utf8Value();
+  puppy::FsReaderOptions f;
+  f.backend = backend == "fanotify" ? puppy::Backend::kFanotify : backend == "inotify" ? puppy::Backend::kInotify : puppy::Backend::kAuto;
+  f.plain = o.Get("plain").ToBoolean().Value();
+  f.coalesceMs = number(o, "coalesceMs", 20);
+  f.ringBytes = static_cast<size_t>(number(o, "ringBytes", 16 << 20));
+  auto source = std::make_unique<Source>();
+  source->files = std::make_unique<FsReader>(f);
+  const int e = source->files->open();
+  return Napi::Number::New(info.Env(), e < 0 ? e : add(std::move(source)));
+}
+
+// fsFeatures(id): what the kernel tells.
+Napi::Value FsFeatures(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr || !s->files) return info.Env().Undefined();
+  const puppy::Directories& d = s->files->directories();
+  Napi::Object o = Napi::Object::New(info.Env());
+  o.Set("fanotify", Napi::Boolean::New(info.Env(), d.fanotifyFd() >= 0));
+  o.Set("targets", Napi::Boolean::New(info.Env(), d.tellsTargets()));
+  o.Set("pidfd", Napi::Boolean::New(info.Env(), d.tellsPidfd()));
+  o.Set("refused", Napi::Number::New(info.Env(), d.refused()));
+  return o;
+}
+
+// fsWatch(id, path, mask, out): 0 or a negative errno; in `out` (a Float64Array) the directory's number and how it is watched.
+Napi::Value FsWatch(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  std::string path;
+  if (s == nullptr || !s->files || !pathOf(info, 1, &path)) return info.Env().Undefined();
+  puppy::Watched watched;
+  const int r = s->files->directories().watch(path.c_str(), info[2].ToNumber().Uint32Value(), &watched);
+  if (r == 0 && info[3].IsTypedArray() && info[3].As<Napi::TypedArray>().ByteLength() >= 16) {
+    auto out = info[3].As<Napi::Float64Array>();
+    out[0] = static_cast<double>(watched.id);
+    out[1] = static_cast<double>(watched.how);
+  }
+  return Napi::Number::New(info.Env(), r);
+}
+
+// fsForget(id, directory), fsIgnore(id, directory)
+template <void (puppy::Directories::*Method)(uint64_t)>
+Napi::Value FsDrop(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr || !s->files) return info.Env().Undefined();
+  (s->files->directories().*Method)(static_cast<uint64_t>(info[1].ToNumber().Int64Value()));
+  return info.Env().Undefined();
+}
+
+Napi::Value bytesOf(Napi::Env env, const void* p, size_t n) {
+  Napi::Uint8Array bytes = Napi::Uint8Array::New(env, n);
+  if (n > 0) memcpy(bytes.Data(), p, n);
+  return bytes;
+}
+
+// fsPath(id, directory): the bytes of its present path, or a negative errno.
+Napi::Value FsPath(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  if (s == nullptr || !s->files) return info.Env().Undefined();
+  std::string path;
+  const int r = s->files->directories().path(static_cast<uint64_t>(info[1].ToNumber().Int64Value()), &path);
+  if (r < 0) return Napi::Number::New(info.Env(), r);
+  return bytesOf(info.Env(), path.data(), path.size());
+}
+
+// fsStat(path, out): 0 or a negative errno; the numbers as scan.h has them.
+Napi::Value FsStat(const Napi::CallbackInfo& info) {
+  std::string path;
+  if (!pathOf(info, 0, &path)) return info.Env().Undefined();
+  double stat[puppy::kStatNumbers];
+  const int r = puppy::statPath(path.c_str(), stat);
+  if (r == 0 && info[1].IsTypedArray() && info[1].As<Napi::TypedArray>().ByteLength() >= sizeof stat) {
+    memcpy(info[1].As<Napi::Float64Array>().Data(), stat, sizeof stat);
+  }
+  return Napi::Number::New(info.Env(), r);
+}
+
+// fsScan(path, maxEntries): bytes as scan.h has them, or a negative errno.
+Napi::Value FsScan(const Napi::CallbackInfo& info) {
+  std::string path;
+  if (!pathOf(info, 0, &path)) return info.Env().Undefined();
+  std::vector<uint8_t> entries;
+  const int r = puppy::scanDirectory(path.c_str(), info[1].ToNumber().Uint32Value(), &entries);
+  if (r < 0) return Napi::Number::New(info.Env(), r);
+  return bytesOf(info.Env(), entries.data(), entries.size());
+}
+
+// fsMounts(): the mount table, as /proc/self/mountinfo has it.
+Napi::Value FsMounts(const Napi::CallbackInfo& info) {
+  std::string text;
+  const int r = puppy::readMounts(&text);
+  if (r < 0) return Napi::Number::New(info.Env(), r);
+  return bytesOf(info.Env(), text.data(), text.size());
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*f)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, f, name));
@@ -273,10 +404,20 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("stats", Stats);
   add("auditOpen", AuditOpen);
   add("auditRegister", AuditRegister);
-  add("auditStart", AuditStart);
+  add("auditStart", Start);
   add("stop", Stop);
   add("close", Close);
   add("auditRequest", AuditRequest);
+  add("fsOpen", FsOpen);
+  add("fsFeatures", FsFeatures);
+  add("fsStart", Start);
+  add("fsWatch", FsWatch);
+  add("fsForget", FsDrop<&puppy::Directories::forget>);
+  add("fsIgnore", FsDrop<&puppy::Directories::ignore>);
+  add("fsPath", FsPath);
+  add("fsStat", FsStat);
+  add("fsScan", FsScan);
+  add("fsMounts", FsMounts);
   return exports;
 }
 

@@ -60,13 +60,46 @@ export interface ReaderStats extends AssemblerStats {
   readonly error: number;
 }
 
+export interface FsOptions {
+  /** `auto`: fanotify, and inotify for what it can't watch. */
+  readonly backend: 'auto' | 'fanotify' | 'inotify';
+  /** fanotify without what kernels before 5.17 lack. */
+  readonly plain: boolean;
+  readonly coalesceMs: number;
+  readonly ringBytes: number;
+}
+
+export interface FsFeatures {
+  readonly fanotify: boolean;
+  /** One event for a rename, and which directory an event is about. */
+  readonly targets: boolean;
+  readonly pidfd: boolean;
+  /** errno of fanotify where inotify stands in for it, or 0. */
+  readonly refused: number;
+}
+
+export interface FsStats {
+  readonly reads: number;
+  readonly events: number;
+  /** Of the kernel's queue. */
+  readonly overflows: number;
+  readonly ringDropped: number;
+  readonly ignored: number;
+  readonly malformed: number;
+  /** Directories beyond the reader's bound. */
+  readonly refusedNumbers: number;
+  readonly directories: number;
+  /** errno that ended the reader, or 0. */
+  readonly error: number;
+}
+
 export interface NativeBinding {
   replayOpen(options: ReplayOptions): SourceHandle;
   feed(source: SourceHandle, bytes: Uint8Array): void;
   finish(source: SourceHandle): void;
   /** The size of the batch that is now in `buffer`, 0 when there is none, -size when the buffer is too small for it. */
   take(source: SourceHandle, buffer: Uint8Array): number;
-  stats(source: SourceHandle): AssemblerStats;
+  stats(source: SourceHandle): AssemblerStats | FsStats;
   /** A handle or a negative errno. */
   auditOpen(options: AuditOptions): SourceHandle;
   /** 0 or a negative errno. */
@@ -78,6 +111,24 @@ export interface NativeBinding {
   close(source: SourceHandle): void;
   /** The kernel's replies as [type, payload], or a negative errno. */
   auditRequest(type: number, flags: number, payload: Uint8Array): readonly (readonly [number, Uint8Array])[] | number;
+  /** A handle or a negative errno. */
+  fsOpen(options: FsOptions): SourceHandle;
+  fsFeatures(source: SourceHandle): FsFeatures;
+  /** As auditStart. */
+  fsStart(source: SourceHandle, wake: () => void): number;
+  /** 0 or a negative errno; `out`: the directory's number, and 1 its file system, 2 itself, 3 itself by inotify is watched. */
+  fsWatch(source: SourceHandle, path: Uint8Array, mask: number, out: Float64Array): number;
+  fsForget(source: SourceHandle, directory: number): void;
+  /** Its events stay in the reader until it is watched again. */
+  fsIgnore(source: SourceHandle, directory: number): void;
+  /** The present path, or a negative errno. */
+  fsPath(source: SourceHandle, directory: number): Uint8Array | number;
+  /** 0 or a negative errno; native/scan.h has the nine numbers. */
+  fsStat(path: Uint8Array, out: Float64Array): number;
+  /** Entries as native/scan.h has them, or a negative errno. */
+  fsScan(path: Uint8Array, maxEntries: number): Uint8Array | number;
+  /** The text of /proc/self/mountinfo, or a negative errno. */
+  fsMounts(): Uint8Array | number;
 }
 
 const MFD_CLOEXEC = 1;

@@ -1,0 +1,266 @@
+#include "fsnotify.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+// Newer than the headers that this must build with.
+#ifndef FAN_EVENT_INFO_TYPE_PIDFD
+#define FAN_EVENT_INFO_TYPE_PIDFD 4
+#endif
+#ifndef FAN_EVENT_INFO_TYPE_OLD_DFID_NAME
+#define FAN_EVENT_INFO_TYPE_OLD_DFID_NAME 10
+#define FAN_EVENT_INFO_TYPE_NEW_DFID_NAME 12
+#endif
+
+namespace puppy {
+namespace {
+
+// With pidfds each event of a read takes a descriptor until it was looked at: about 170 of them at once.
+constexpr size_t kBufferBytes = 16 << 10;
+constexpr int kTickMs = 1000;
+// How long one drain may go on while events come as fast as they are read; then the reader looks up.
+constexpr int kReadsMax = 256;
+
+double nowMs() {
+  timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return static_cast<double>(static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000);
+}
+
+template <class T>
+T load(const uint8_t* p) {
+  T v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+
+}  // namespace
+
+FsReader::FsReader(const FsReaderOptions& options)
+    : options_(options), ring_(options.ringBytes, options.batchBytes), buffer_(kBufferBytes) {}
+
+FsReader::~FsReader() {
+  stop();
+  pthread_mutex_destroy(&mutex_);
+}
+
+int FsReader::start(ReaderThread::Wake wake, void* context) { return thread_.start(&FsReader::body, this, wake, context); }
+
+void FsReader::stop() {
+  thread_.stop();
+  drain(directories_.fanotifyFd(), true);
+  drain(directories_.inotifyFd(), false);
+  publish();
+}
+
+FsReaderStats FsReader::stats() {
+  Lock lock(&mutex_);
+  return published_;
+}
+
+void FsReader::publish() {
+  const size_t known = directories_.known();
+  Lock lock(&mutex_);
+  published_ = counters_;
+  published_.directories = known;
+  published_.refusedNumbers = directories_.refusedNumbers();
+}
+
+void FsReader::body(void* self) { static_cast<FsReader*>(self)->loop(); }
+
+void FsReader::loop() {
+  // Its readers are told of every mount and unmount by POLLERR|POLLPRI (proc(5)).
+  const int mounts = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+  pollfd fds[4] = {
+      {thread_.stopFd(), POLLIN, 0}, {directories_.fanotifyFd(), POLLIN, 0}, {directories_.inotifyFd(), POLLIN, 0}, {mounts, POLLPRI, 0}};
+  while (!thread_.stopping()) {
+    const int ready = poll(fds, 4, kTickMs);
+    if (thread_.stopping()) break;
+    if (ready < 0 && errno != EINTR) {
+      counters_.error = errno;
+      break;
+    }
+    if (ready > 0) {
+      // Lets events gather: the kernel merges those of one file meanwhile, and one wake-up is for many.
+      if (options_.coalesceMs > 0) poll(fds, 1, options_.coalesceMs);
+      if ((fds[3].revents & (POLLERR | POLLPRI)) != 0) {
+        directories_.mountsChanged();
+        Event e;
+        e.mask = kFsMounts;
+        give(e);
+      }
+      if (!drain(directories_.fanotifyFd(), true) || !drain(directories_.inotifyFd(), false)) break;
+    }
+    publish();
+    if (ring_.bytes() > 0) thread_.wake();
+  }
+  if (mounts >= 0) close(mounts);
+  publish();
+  thread_.wake();
+}
+
+bool FsReader::drain(int fd, bool isFanotify) {
+  if (fd < 0) return true;
+  for (int i = 0; i < kReadsMax; i++) {
+    const ssize_t n = read(fd, buffer_.data(), buffer_.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return true;
+    if (n <= 0) {
+      counters_.error = n < 0 ? errno : EPIPE;
+      return false;
+    }
+    counters_.reads++;
+    if (isFanotify) {
+      parseFanotify(buffer_.data(), static_cast<size_t>(n));
+    } else {
+      parseInotify(buffer_.data(), static_cast<size_t>(n));
+    }
+  }
+  return true;
+}
+
+void FsReader::parseFanotify(const uint8_t* p, size_t n) {
+  for (size_t at = 0; at < n;) {
+    if (n - at < sizeof(fanotify_event_metadata)) {
+      counters_.malformed++;
+      return;
+    }
+    const auto m = load<fanotify_event_metadata>(p + at);
+    if (m.event_len < m.metadata_len || m.metadata_len < sizeof m || m.event_len > n - at || m.vers != FANOTIFY_METADATA_VERSION) {
+      counters_.malformed++;
+      return;
+    }
+    counters_.events++;
+    Event e;
+    e.mask = static_cast<uint32_t>(m.mask);
+    e.pid = m.pid;
+    e.flags = kFsFanotify;
+    bool named = false;
+    for (size_t i = m.metadata_len; i + 4 <= m.event_len;) {
+      const auto length = load<uint16_t>(p + at + i + 2);
+      if (length < 4 || length > m.event_len - i) {
+        counters_.malformed++;
+        break;
+      }
+      info(p + at + i, length, &e, &named);
+      i += length;
+    }
+    at += m.event_len;
+    if ((e.mask & kFsOverflow) != 0) {
+      counters_.overflows++;
+      give(e);
+    } else if (e.directory != 0 || e.renamedTo != 0) {
+      give(e);
+    } else {
+      counters_.ignored++;
+    }
+  }
+}
+
+// One information record of an event. `named`: a record with the directory was among them.
+void FsReader::info(const uint8_t* p, size_t n, Event* e, bool* named) {
+  const uint8_t type = p[0];
+  if (type == FAN_EVENT_INFO_TYPE_PIDFD) {
+    if (n < 8) return;
+    const auto fd = load<int32_t>(p + 4);
+    if (fd < 0) return;  // the process is gone, or there was no descriptor left
+    pollfd one = {fd, POLLIN, 0};
+    if (poll(&one, 1, 0) == 0) e->flags |= kFsAlive;
+    close(fd);
+    return;
+  }
+  const bool second = type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME;
+  const bool directory =
+      type == FAN_EVENT_INFO_TYPE_DFID_NAME || type == FAN_EVENT_INFO_TYPE_DFID || second || type == FAN_EVENT_INFO_TYPE_OLD_DFID_NAME;
+  if (!directory && type != FAN_EVENT_INFO_TYPE_FID) return;
+  // header 4, fsid 8, handle_bytes 4, handle_type 4, the handle, and a name that ends with NUL
+  constexpr size_t kHead = 20;
+  if (n < kHead) return;
+  const size_t bytes = load<uint32_t>(p + 12);
+  if (bytes == 0 || bytes > n - kHead) return;
+  const auto key = [&] { return handleKey(p + 4, load<int32_t>(p + 16), p + kHead, bytes); };
+  if (!directory) {
+    // What an event that made or moved a directory is about. Of others the handle isn't needed.
+    const bool appeared = (e->mask & (FAN_CREATE | FAN_MOVED_TO)) != 0 || second || e->renamedTo != 0;
+    if ((e->mask & FAN_ONDIR) != 0 && appeared && *named && (e->directory != 0 || e->renamedTo != 0)) {
+      e->target = directories_.ofHandle(key());
+    }
+    return;
+  }
+  *named = true;
+  const char* name = reinterpret_cast<const char*>(p + kHead + bytes);
+  const size_t nameBytes = strnlen(name, n - kHead - bytes);
+  if (second) {
+    e->renamedTo = directories_.ofHandle(key());
+    e->name2 = name;
+    e->name2Bytes = nameBytes;
+  } else {
+    e->directory = directories_.ofHandle(key());
+    e->name = name;
+    e->nameBytes = nameBytes;
+  }
+}
+
+void FsReader::parseInotify(const uint8_t* p, size_t n) {
+  for (size_t at = 0; at < n;) {
+    if (n - at < sizeof(inotify_event)) {
+      counters_.malformed++;
+      return;
+    }
+    const auto m = load<inotify_event>(p + at);
+    if (m.len > n - at - sizeof m) {
+      counters_.malformed++;
+      return;
+    }
+    counters_.events++;
+    Event e;
+    e.mask = m.mask;
+    e.cookie = m.cookie;
+    e.name = reinterpret_cast<const char*>(p + at + sizeof m);
+    e.nameBytes = strnlen(e.name, m.len);
+    at += sizeof m + m.len;
+    if ((m.mask & kFsOverflow) != 0) {
+      counters_.overflows++;
+      give(e);
+      continue;
+    }
+    e.directory = directories_.ofDescriptor(m.wd);
+    if ((m.mask & kFsIgnored) != 0) directories_.descriptorGone(m.wd);
+    if (e.directory != 0) {
+      give(e);
+    } else {
+      counters_.ignored++;
+    }
+  }
+}
+
+void FsReader::give(const Event& e) {
+  std::vector<uint8_t>& out = ring_.scratch();
+  const size_t size = (kFsHeaderBytes + e.nameBytes + e.name2Bytes + 7) & ~static_cast<size_t>(7);
+  out.resize(size);
+  const auto put = [&](size_t at, auto v) { memcpy(out.data() + at, &v, sizeof v); };
+  put(0, static_cast<int32_t>(size));
+  put(4, e.mask);
+  put(8, static_cast<double>(e.directory));
+  put(16, static_cast<double>(e.renamedTo));
+  put(24, static_cast<double>(e.target));
+  put(32, nowMs());
+  put(40, e.pid);
+  put(44, e.cookie);
+  put(48, e.flags);
+  put(52, static_cast<int32_t>(e.nameBytes));
+  put(56, static_cast<int32_t>(e.name2Bytes));
+  put(60, int32_t{0});
+  if (e.nameBytes > 0) memcpy(out.data() + kFsHeaderBytes, e.name, e.nameBytes);
+  if (e.name2Bytes > 0) memcpy(out.data() + kFsHeaderBytes + e.nameBytes, e.name2, e.name2Bytes);
+  if (!ring_.commit()) counters_.ringDropped++;
+}
+
+}  // namespace puppy
