@@ -6,6 +6,8 @@ import { Document, isScalar, visit } from 'yaml';
 const HIDDEN =
   /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
 const NEEDS_QUOTES = new RegExp(`[\\u0000-\\u0009\\u000b-\\u001f\\ud800-\\udfff]|${HIDDEN.source}`);
+/** Several lines of which one is blank, or begins or ends with a blank: a block would not keep them. */
+const ODD_LINES = /^\s[\s\S]*\n|\n\s|\s\n/;
 
 function escapeUnits(text: string): string {
   return text
@@ -20,7 +22,7 @@ export function yamlText(value: object, comment: readonly string[] = []): string
   visit(document, {
     Scalar(key, node) {
       if (key === 'key' || !isScalar(node) || typeof node.value !== 'string') return;
-      if (NEEDS_QUOTES.test(node.value)) node.type = 'QUOTE_DOUBLE';
+      if (NEEDS_QUOTES.test(node.value) || ODD_LINES.test(node.value)) node.type = 'QUOTE_DOUBLE';
     },
   });
   const options = { lineWidth: 0, minContentWidth: 0, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER };
