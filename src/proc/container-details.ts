@@ -9,8 +9,8 @@ import type { ContainerDetails, ContainerRef } from './facts.ts';
 export interface RuntimePaths {
   readonly docker: string;
   readonly dockerSocket: string;
-  /** containerd's running containers: NAMESPACE/ID/config.json. */
-  readonly bundles: string;
+  /** Where containerd (its own, k3s', MicroK8s', Docker's) has its running containers: NAMESPACE/ID/config.json. */
+  readonly bundles: readonly string[];
   /** cri-o's and podman's storage: what lasts, and what is gone with a boot. */
   readonly storage: string;
   readonly runStorage: string;
@@ -20,7 +20,12 @@ export interface RuntimePaths {
 export const RUNTIME_PATHS: RuntimePaths = {
   docker: '/var/lib/docker',
   dockerSocket: '/run/docker.sock',
-  bundles: '/run/containerd/io.containerd.runtime.v2.task',
+  bundles: [
+    '/run/containerd/io.containerd.runtime.v2.task',
+    '/run/k3s/containerd/io.containerd.runtime.v2.task',
+    '/var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task',
+    '/run/docker/containerd/daemon/io.containerd.runtime.v2.task',
+  ],
   storage: '/var/lib/containers/storage',
   runStorage: '/run/containers/storage',
   passwd: '/etc/passwd',
@@ -130,10 +135,10 @@ async function find(
     const found = specDetails(await read(`${paths.runStorage}/overlay-containers/${id}/userdata/config.json`), 'cri-o');
     if (found !== undefined) return found;
   }
-  if (may('containerd')) {
-    const namespaces = await readdir(paths.bundles).catch(() => []);
+  for (const bundles of may('containerd') ? paths.bundles : []) {
+    const namespaces = await readdir(bundles).catch(() => []);
     for (const namespace of namespaces.slice(0, NAMESPACES_MAX)) {
-      const found = specDetails(await read(`${paths.bundles}/${namespace}/${id}/config.json`), 'containerd');
+      const found = specDetails(await read(`${bundles}/${namespace}/${id}/config.json`), 'containerd');
       // Docker has its containers in containerd too, under a namespace of its own.
       if (found !== undefined) return namespace === 'moby' ? { runtime: 'docker' } : found;
     }

@@ -60,10 +60,11 @@ export function matchPath(path: string): PathMatch[] {
   let podUid: string | undefined;
   for (let i = 1; i < parts.length; i++) {
     const part = parts[i]!;
-    const pod = POD.exec(part);
+    const colon = part.indexOf(':');
+    const pod = POD.exec(colon < 0 ? part : part.slice(0, colon));
     if (pod !== null && parts.slice(1, i + 1).some(above => above.startsWith('kubepods'))) {
       podUid = pod[1]!.replaceAll('_', '-');
-      continue;
+      if (colon < 0) continue;
     }
     const match = matchComponent(part, parts[i - 1]!, i);
     if (match === undefined || OUTSIDE.has(parts[i + 1] ?? '')) continue;
@@ -105,12 +106,15 @@ export function isRuntime(executable: string | undefined): boolean {
   return executable !== undefined && RUNTIME.test(executable);
 }
 
-/** A container's command line of runc or containerd's shim names it: `containerd-shim-runc-v2 -namespace moby -id ID`, `runc exec … ID`. */
+/**
+ * The command line of a runtime names the container: `containerd-shim-runc-v2 -namespace moby -id ID`, `runc exec … ID`. What runc
+ * starts to create a container may be a hook, which is on the host.
+ */
 export function idFromArguments(args: readonly string[] | undefined): string | undefined {
   if (args === undefined || args.length > 64) return undefined;
   const at = args.indexOf('-id');
   // The shim of a pod has the sandbox's id, not the container's.
   const isDocker = args[args.indexOf('-namespace') + 1] === 'moby';
-  const id = at > 0 && isDocker ? args[at + 1] : at < 0 ? args.at(-1) : undefined;
+  const id = at > 0 && isDocker ? args[at + 1] : at < 0 && args.includes('exec') ? args.at(-1) : undefined;
   return id !== undefined && /^[0-9a-f]{64}$/.test(id) ? id : undefined;
 }

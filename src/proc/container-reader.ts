@@ -50,7 +50,7 @@ export interface ContainerReader {
   isDrift(scope: string, pid: number, path: string): boolean | undefined;
 }
 
-export function openContainers(procfs: Procfs, bundles: string = RUNTIME_PATHS.bundles): ContainerReader {
+export function openContainers(procfs: Procfs, bundles = RUNTIME_PATHS.bundles): ContainerReader {
   const hierarchies = cgroupMounts(parseMounts(procfs.mountinfo('self') ?? ''));
   const hostUsers = procfs.userNamespace('self');
   const known = new LRUCache<string, Known>({ max: REFS_MAX });
@@ -97,8 +97,11 @@ export function openContainers(procfs: Procfs, bundles: string = RUNTIME_PATHS.b
     if (namespace === undefined || id === undefined || /\.(?:slice|scope|service)$/.test(id)) return undefined;
     const before = known.get(path)?.ref;
     if (before !== undefined) return before;
-    const bundle = statOf(`${bundles}/${namespace}/${id}`);
-    if (bundle?.uid !== 0 || ownerOf(hierarchy, `/${namespace}`) !== 0) return undefined;
+    if (
+      !bundles.some(root => statOf(`${root}/${namespace}/${id}`)?.uid === 0) ||
+      ownerOf(hierarchy, `/${namespace}`) !== 0
+    )
+      return undefined;
     return remember(hierarchy, { id, runtime: 'containerd', scope: path });
   };
 

@@ -7,12 +7,12 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Container, ContainerEvent, ProcessImage } from '../core/event.ts';
-import type { ExecObservation } from '../core/observation.ts';
+import type { ExecObservation, TaskFacts } from '../core/observation.ts';
 import { idFromArguments, isRuntime } from './container-patterns.ts';
 import type { ContainerDetails, ContainerRef, HostFacts } from './facts.ts';
 
 const CONTAINERS_MAX = 4_096;
-const LIST_EVERY_MS = 2_000;
+const LIST_EVERY_MS = 900;
 /** Between two looks for what the runtime answered. */
 const POLL_EVERY_MS = 20;
 const POLLS_MAX = 1_000;
@@ -79,7 +79,7 @@ export class Containers {
 
   /** The container of a process that executes a program. `before` is what it was, if it is known. */
   ofExec(
-    pid: number,
+    { pid, exe }: TaskFacts,
     before: ProcessImage | undefined,
     parent: ProcessImage | undefined,
     grandparent: ProcessImage | undefined,
@@ -90,8 +90,9 @@ export class Containers {
     if (inherited === undefined ? !isBrought && !hasOtherRoot && !isRuntime(grandparent?.executable) : !isBrought)
       return inherited;
     const found = this.#ask(pid);
-    if (found === 'host') return inherited;
-    return found ?? inherited ?? this.#told(parent) ?? this.#told(grandparent);
+    if (found !== undefined) return found === 'host' ? inherited : found;
+    if (inherited !== undefined || isRuntime(exe)) return inherited;
+    return this.#told(parent) ?? this.#told(grandparent);
   }
 
   /** Looks for what the runtime has answered meanwhile. */

@@ -221,7 +221,8 @@ export class ProcessTable {
       entry.foreign = !isHost;
     }
     if (entry.foreign === (image.foreignRoot === true)) return;
-    const now = makeImage({ ...image, foreignRoot: entry.foreign });
+    const container = image.container ?? (entry.foreign ? this.#containers.read(image.pid, undefined) : undefined);
+    const now = makeImage({ ...image, container, foreignRoot: entry.foreign });
     this.#store.setProcess(entry, makeProcess(now, ancestors, parentPid));
   }
 
@@ -263,7 +264,7 @@ export class ProcessTable {
       foreignImage = foreign || (privateMounts && verdict === 'unknown');
     }
     const container = this.#containers.ofExec(
-      task.pid,
+      task,
       same?.process.image,
       lineage.images[0],
       lineage.images[1],
