@@ -31,7 +31,8 @@ constexpr int kReadsMax = 256;
 double nowMs() {
   timespec t;
   clock_gettime(CLOCK_REALTIME, &t);
-  return static_cast<double>(static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000);
+  const int64_t ms = static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
+  return static_cast<double>(ms);
 }
 
 template <class T>

@@ -1,0 +1,43 @@
+// What the file watcher saw, as the later stages get it. Pure.
+
+export type FileKind =
+  | 'created'
+  | 'modified'
+  | 'renamed'
+  | 'linked'
+  | 'attributes_modified'
+  | 'deleted'
+  /** Only where it's asked for. */
+  | 'accessed';
+
+export type FileType = 'file' | 'dir' | 'symlink' | 'fifo' | 'socket' | 'device';
+
+/** Who told: the kernel by one of the two, or a look at the directory (new directories, after a loss). */
+export type Teller = 'fanotify' | 'inotify' | 'scan';
+
+export interface FileObservation {
+  readonly kind: FileKind;
+  /** As the watch set sees it; of `renamed` the new one. Bytes that aren't UTF-8 are `\xNN`. */
+  readonly path: string;
+  /** Of `renamed`: where it was, absent when that was outside of what is watched and couldn't be learned. */
+  readonly previousPath?: string;
+  /** Of `deleted`: it was moved out of what is watched, to here. */
+  readonly movedTo?: string;
+  /** Absent where nothing was there to be looked at. */
+  readonly type?: FileType;
+  /** Absent from inotify and scans, which can't tell. */
+  readonly pid?: number;
+  /** The process still ran when the event was read: the pid was still its own. */
+  readonly pidAlive?: boolean;
+  readonly inode?: string;
+  /** `major:minor` in hex, as audit records have it. */
+  readonly dev?: string;
+  /** When the first of its events was read, milliseconds since the epoch. */
+  readonly timeMs: number;
+  readonly backend: Teller;
+  /**
+   * `merged`: the kernel put several events into one, whose order is unknown; `gone`: it was no longer there to be looked at;
+   * `rescanned`: found by a look after a loss or in a new directory; `moved_away`: its directory left what is watched.
+   */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,333 @@
+// The file watcher: fanotify, and inotify where that isn't possible. Watches what the configuration names, tells what happened to it and
+// by whom, and after a loss looks at everything again, so that nothing that changed stays unknown (edge: the kernel, files).
+
+import type { Note } from '../audit/mode.ts';
+import type { LossEvent } from '../core/event.ts';
+import { Changes } from './changes.ts';
+import { Dispatch } from './dispatch.ts';
+import { isWalked, type Mount, mountsByPoint } from './mounts.ts';
+import type { FileObservation } from './observation.ts';
+import { entryOf, MASK } from './pending.ts';
+import { FsReader, look, mounts, type RawEvent } from './reader.ts';
+import { realPattern } from './roots.ts';
+import { DirectoryTree } from './tree.ts';
+import { Walk } from './walk.ts';
+import { namesOf, WatchSet } from './watch-set.ts';
+
+const FLUSH_MS = 25;
+const MOUNTS_QUIET_MS = 100;
+const NOTES_MAX = 64;
+const EMFILE = 24;
+const EPERM = 1;
+
+export interface FsSourceOptions {
+  /** Files, directories, `dir/**`, globs: {@link WatchSet}. */
+  readonly paths: readonly string[];
+  readonly excludes: readonly string[];
+  /** The agent's own files and folders, by which its own writing would otherwise come back to it. */
+  readonly ownPaths: readonly string[];
+  readonly backend: 'auto' | 'fanotify' | 'inotify';
+  /** This process: what fanotify says of it isn't told. 0: nothing is left out. */
+  readonly pid: number;
+  /** Reads as well. */
+  readonly accesses?: boolean;
+  /** How many files are remembered, to compare with after a loss. */
+  readonly maxFiles?: number;
+  readonly ringBytes?: number;
+  readonly coalesceMs?: number;
+  /** Only what fanotify could before Linux 5.17. */
+  readonly plain?: boolean;
+}
+
+export type FsLoss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
+
+export interface FsSourceSinks {
+  observation(observation: FileObservation): void;
+  /** After the last of what is told at once. */
+  batchEnd(): void;
+  loss(loss: FsLoss, fromMs: number, toMs: number): void;
+  note(note: Note): void;
+  availability(up: boolean, message: string): void;
+}
+
+export interface FsCounters {
+  readonly events: number;
+  readonly observations: number;
+  /** The agent's own. */
+  readonly own: number;
+  /** Overflows of the kernel's queue, and events that the agent was too slow to take. */
+  readonly overflows: number;
+  readonly dropped: number;
+  readonly directories: number;
+  readonly files: number;
+  /** Not remembered: there were too many. */
+  readonly filesRefused: number;
+  readonly unwatched: number;
+  readonly aliases: number;
+  /** Directories that were compared after a loss, or looked at because they were new. */
+  readonly looks: number;
+}
+
+/** One opened reader and what belongs to it. */
+interface Running {
+  readonly reader: FsReader;
+  readonly tree: DirectoryTree;
+  readonly changes: Changes;
+  readonly walk: Walk;
+  readonly dispatch: Dispatch;
+}
+
+export class FsSource {
+  private readonly options: FsSourceOptions;
+  private readonly sinks: FsSourceSinks;
+  private running: Running | undefined;
+  private flushTimer: ReturnType<typeof setTimeout> | undefined;
+  private walkTimer: ReturnType<typeof setImmediate> | undefined;
+  private mountsAtMs: number | undefined;
+  private lossFromMs = 0;
+  /** What was told of already. */
+  private told = { overflows: 0, ringDropped: 0, refusedNumbers: 0 };
+  private comparedDropped = 0;
+  private notes = 0;
+  private readonly noted = new Set<string>();
+  private isDown = false;
+  private whenReady: (() => void) | undefined;
+
+  constructor(options: FsSourceOptions, sinks: FsSourceSinks) {
+    this.options = options;
+    this.sinks = sinks;
+  }
+
+  /** Never throws: what can't be watched is told. The promise holds once everything that is watched was looked at. */
+  start(nowMs: number): Promise<void> {
+    this.lossFromMs = nowMs;
+    const { backend, plain = false, coalesceMs = 20, ringBytes = 16 * 1024 * 1024 } = this.options;
+    const reader = FsReader.open({ backend, plain, coalesceMs, ringBytes });
+    if (typeof reader === 'number') {
+      this.setDown(openingFailed(reader, backend));
+      return Promise.resolve();
+    }
+    if (reader.features.refused !== 0) {
+      this.note(
+        'fs_backend',
+        'info',
+        `fanotify can't be used (${reasonOf(reader.features.refused)}): inotify, which can't say who`,
+      );
+    }
+    this.running = this.assemble(reader);
+    this.running.walk.mounts = mountsByPoint(mounts());
+    const failed = reader.start({ event: raw => this.event(raw), batchEnd: () => this.batchEnd() });
+    if (failed !== 0) {
+      this.setDown(`the reader can't be started: error ${failed}`);
+      return Promise.resolve();
+    }
+    this.running.walk.start();
+    return new Promise(resolve => {
+      this.whenReady = resolve;
+      this.keepWalking();
+    });
+  }
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    const { running } = this;
+    if (running === undefined) return;
+    this.account();
+    const stats = running.reader.stats();
+    const queue = stats.overflows - this.told.overflows;
+    const ring = stats.ringDropped - this.told.ringDropped;
+    // An overflow is one event of its own that stands for at least one other.
+    if (queue > 0) this.sinks.loss(lossOf('queue', queue), this.lossFromMs, nowMs);
+    if (ring > 0) this.sinks.loss(lossOf('ring', ring), this.lossFromMs, nowMs);
+    if (stats.refusedNumbers > this.told.refusedNumbers) {
+      this.note(
+        'fs_directories',
+        'warning',
+        'there are more directories than the agent watches: watch less, or exclude some',
+      );
+    }
+    if (running.tree.refusedEntries > 0) {
+      this.note(
+        'fs_files',
+        'warning',
+        `more than ${running.tree.entries} files are watched: after a loss, changes of the others may go unseen`,
+      );
+    }
+    this.told = stats;
+    this.lossFromMs = nowMs;
+    if (stats.error !== 0) this.setDown(`reading file events failed: error ${stats.error}; restart the agent`);
+  }
+
+  stop(): void {
+    const { running } = this;
+    if (running === undefined) return;
+    running.reader.stop();
+    running.dispatch.expire(running.dispatch.moves.all());
+    running.changes.flushAll();
+    this.sinks.batchEnd();
+    clearTimeout(this.flushTimer);
+    if (this.walkTimer !== undefined) clearImmediate(this.walkTimer);
+    this.tick(Date.now());
+    running.reader.close();
+    this.running = undefined;
+    this.whenReady?.();
+  }
+
+  counters(): FsCounters {
+    const { running } = this;
+    const stats = running?.reader.stats();
+    return {
+      events: stats?.events ?? 0,
+      observations: running?.changes.observations ?? 0,
+      own: running?.changes.own ?? 0,
+      overflows: stats?.overflows ?? 0,
+      dropped: stats?.ringDropped ?? 0,
+      directories: running?.tree.directories ?? 0,
+      files: running?.tree.entries ?? 0,
+      filesRefused: running?.tree.refusedEntries ?? 0,
+      unwatched: running?.walk.unwatched ?? 0,
+      aliases: running?.walk.aliases ?? 0,
+      looks: running?.walk.rescans ?? 0,
+    };
+  }
+
+  private assemble(reader: FsReader): Running {
+    const { paths, excludes, ownPaths, pid, accesses = false, maxFiles = 500_000 } = this.options;
+    const set = new WatchSet(paths.map(realPattern), [...excludes, ...ownPaths].map(realPattern));
+    const tree = new DirectoryTree(maxFiles);
+    const changes = new Changes(set, tree, pid, observation => this.sinks.observation(observation));
+    const note = (code: string, message: string): void => this.note(code, 'warning', message);
+    const walk = new Walk({ reader, set, tree, changes, accesses, note });
+    return { reader, tree, changes, walk, dispatch: new Dispatch(reader, set, tree, changes, walk) };
+  }
+
+  private event(raw: RawEvent): void {
+    const { running } = this;
+    if (running === undefined) return;
+    if ((raw.mask & MASK.overflow) !== 0) this.compareAll();
+    else if ((raw.mask & MASK.mounts) !== 0) this.mountsAtMs = performance.now() + MOUNTS_QUIET_MS;
+    else running.dispatch.event(raw, performance.now());
+  }
+
+  private batchEnd(): void {
+    this.account();
+    this.sinks.batchEnd();
+    this.keepFlushing();
+    this.keepWalking();
+  }
+
+  /** What the ring had no room for is found by looking. */
+  private account(): void {
+    const dropped = this.running?.reader.stats().ringDropped ?? 0;
+    if (dropped > this.comparedDropped) this.compareAll();
+    this.comparedDropped = dropped;
+  }
+
+  private compareAll(): void {
+    const { running } = this;
+    if (running === undefined) return;
+    running.walk.enqueue(running.tree.root, false);
+  }
+
+  private keepFlushing(): void {
+    const { running } = this;
+    if (running === undefined || this.flushTimer !== undefined) return;
+    if (running.changes.size === 0 && running.dispatch.moves.size === 0 && this.mountsAtMs === undefined) return;
+    this.flushTimer = setTimeout(() => {
+      this.flushTimer = undefined;
+      this.flush();
+    }, FLUSH_MS);
+  }
+
+  private flush(): void {
+    const { running } = this;
+    if (running === undefined) return;
+    const now = performance.now();
+    running.dispatch.expire(running.dispatch.moves.expired(now));
+    running.changes.flushQuiet(now);
+    if (this.mountsAtMs !== undefined && now >= this.mountsAtMs) {
+      this.mountsAtMs = undefined;
+      this.compareMounts(running);
+    }
+    this.sinks.batchEnd();
+    this.keepFlushing();
+    this.keepWalking();
+  }
+
+  private keepWalking(): void {
+    const { running } = this;
+    if (running === undefined || this.walkTimer !== undefined) return;
+    if (running.walk.isDone) {
+      this.whenReady?.();
+      this.whenReady = undefined;
+      return;
+    }
+    this.walkTimer = setImmediate(() => {
+      this.walkTimer = undefined;
+      running.walk.slice(() => performance.now());
+      this.keepFlushing();
+      this.keepWalking();
+    });
+  }
+
+  /** What is mounted or unmounted isn't created or deleted: it's what there is from now on. */
+  private compareMounts(running: Running): void {
+    const { walk, tree } = running;
+    const before = walk.mounts;
+    const after = mountsByPoint(mounts());
+    walk.mounts = after;
+    const points = new Set([...before.keys(), ...after.keys()]);
+    for (const point of points)
+      if (before.get(point)?.id !== after.get(point)?.id) this.remounted(running, point, after.get(point));
+    if (tree.root.id === 0) this.note('fs_root', 'warning', 'the root directory is no longer watched');
+  }
+
+  private remounted({ walk, tree, changes }: Running, point: string, mount: Mount | undefined): void {
+    const names = namesOf(point);
+    const name = names.pop();
+    const parent = tree.find(names);
+    if (name === undefined || parent === undefined) return;
+    const node = parent.children.get(name);
+    if (node !== undefined) {
+      this.note(
+        'fs_mount',
+        'info',
+        `${point}, which is watched, was ${mount === undefined ? 'unmounted' : 'mounted over'}`,
+      );
+      walk.forget(node);
+    }
+    changes.flushName(parent, name);
+    const now = look(point);
+    if (now !== undefined && parent.entries.has(name)) tree.setEntry(parent, name, entryOf(now, false));
+    if (now !== undefined && (mount === undefined || isWalked(mount.type))) walk.appear(parent, name, 0, 'silent');
+  }
+
+  private note(code: string, level: Note['level'], message: string): void {
+    if (this.notes >= NOTES_MAX || this.noted.has(code + message)) return;
+    // A limit is told once, not for each directory beyond it.
+    if (code === 'fs_watch_limit' && this.noted.has(code)) return;
+    this.noted.add(code).add(code + message);
+    this.notes++;
+    this.sinks.note({ code, level, message: `files: ${message}` });
+  }
+
+  private setDown(message: string): void {
+    if (this.isDown) return;
+    this.isDown = true;
+    this.sinks.availability(false, `files: ${message}`);
+  }
+}
+
+const lossOf = (reason: string, count: number): FsLoss => ({ reason, count, unit: 'events', upperBound: false });
+
+function reasonOf(errno: number): string {
+  if (errno === EPERM) return 'CAP_SYS_ADMIN is missing';
+  return errno === EMFILE ? 'no group is left, see fs.fanotify.max_user_groups' : `error ${errno}`;
+}
+
+function openingFailed(errno: number, backend: string): string {
+  if (backend === 'fanotify') return `fanotify can't be used: ${reasonOf(errno)}`;
+  return errno === EMFILE
+    ? 'inotify has no instance left: raise fs.inotify.max_user_instances'
+    : `inotify can't be used: error ${errno}`;
+}

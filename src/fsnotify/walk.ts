@@ -1,0 +1,216 @@
+// Finds directories and what they hold: at the start silently, later to tell what no event told. In slices, beside the stream of events
+// (edge: looks at directories).
+
+import type { Changes, Doing } from './changes.ts';
+import { isWalked, type Mount } from './mounts.ts';
+import { differs, entryOf, isDirectoryMode, MASK } from './pending.ts';
+import { type FsReader, type ListedEntry, list } from './reader.ts';
+import type { DirectoryNode, DirectoryTree } from './tree.ts';
+import type { WatchSet } from './watch-set.ts';
+
+const SLICE_MS = 10;
+const LIST_MAX = 65_536;
+/** The kernel takes no longer path. */
+const PATH_MAX = 4_095;
+
+const ENOENT = 2;
+const ENOTDIR = 20;
+const ENOSPC = 28;
+const ELOOP = 40;
+const GONE = new Set([ENOENT, ENOTDIR, ELOOP]);
+
+/** `event`: the kernel told of it; `found`: a look did, so that what it holds wasn't told; `silent`: it's the state to begin with. */
+export type Appearance = 'event' | 'found' | 'silent';
+
+interface Parts {
+  readonly reader: FsReader;
+  readonly set: WatchSet;
+  readonly tree: DirectoryTree;
+  readonly changes: Changes;
+  readonly accesses: boolean;
+  note(code: string, message: string): void;
+}
+
+/** Which numbers to raise when the kernel has no more room, by what watches. */
+const SYSCTLS = { fanotify: 'fs.fanotify.max_user_marks', inotify: 'fs.inotify.max_user_watches' };
+
+export class Walk {
+  mounts: ReadonlyMap<string, Mount> = new Map();
+  /** Reached by a second path, and told by the first. */
+  aliases = 0;
+  /** Directories that can't be watched. */
+  unwatched = 0;
+  /** Looks that compared. */
+  rescans = 0;
+  private readonly parts: Parts;
+  private queue: DirectoryNode[] = [];
+  private readonly silent = new Set<DirectoryNode>();
+  private readonly queued = new Set<DirectoryNode>();
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  get isDone(): boolean {
+    return this.queued.size === 0;
+  }
+
+  /** Its entries are looked at when there's time, and those of what is beneath. */
+  enqueue(node: DirectoryNode, isSilent: boolean): void {
+    if (isSilent && !this.queued.has(node)) this.silent.add(node);
+    if (!isSilent) this.silent.delete(node);
+    if (this.queued.has(node)) return;
+    this.queued.add(node);
+    this.queue.push(node);
+  }
+
+  /** Begins at the root directory. */
+  start(): void {
+    const { reader, tree } = this.parts;
+    const watched = reader.watch('/', this.maskOf('/'));
+    if (typeof watched === 'number') this.cannot('/', watched);
+    else tree.setId(tree.root, watched.id);
+    this.enqueue(tree.root, true);
+  }
+
+  /** Works for a while. */
+  slice(nowMs: () => number): void {
+    const end = nowMs() + SLICE_MS;
+    let at = 0;
+    while (at < this.queue.length && nowMs() < end) {
+      const node = this.queue[at++]!;
+      this.queued.delete(node);
+      const isSilent = this.silent.delete(node);
+      if (node === this.parts.tree.root || node.parent?.children.get(node.name) === node)
+        this.scan(node, isSilent, nowMs());
+    }
+    this.queue = this.queue.slice(at);
+  }
+
+  /** A directory is at this name; `target` is its number where the event told it. Its node, if it's to be watched. */
+  appear(parent: DirectoryNode, name: string, target: number, how: Appearance): DirectoryNode | undefined {
+    const { reader, set, tree } = this.parts;
+    const path = parent.pathOf(name);
+    if (!set.descends(path) || path.length > PATH_MAX || !this.isWalkable(path)) {
+      if (target !== 0) reader.ignore(target);
+      return undefined;
+    }
+    const watched = reader.watch(path, this.maskOf(path));
+    if (typeof watched === 'number' && !GONE.has(watched)) this.cannot(path, watched);
+    const id = target !== 0 ? target : typeof watched === 'number' ? 0 : watched.id;
+    if (id === 0) return undefined;
+    const existing = parent.children.get(name);
+    if (existing?.id === id) return existing;
+    if (existing !== undefined) this.forget(existing);
+    const other = tree.get(id);
+    if (other !== undefined) {
+      const there = reader.watch(other.path, this.maskOf(other.path));
+      if (typeof there !== 'number' && there.id === id) {
+        this.aliases++;
+        return undefined;
+      }
+      this.forget(other);
+    }
+    const node = tree.add(id, parent, name);
+    const isWhole = typeof watched !== 'number' && watched.id === id && watched.isWhole;
+    if (how !== 'event' || !isWhole) this.enqueue(node, how === 'silent');
+    return node;
+  }
+
+  /** A directory is no more, and what was known to be in it neither. */
+  gone(node: DirectoryNode, doing: Doing, warning: string, moved?: string): void {
+    const { set, changes } = this.parts;
+    const path = node.path;
+    for (const one of node.all()) {
+      changes.flushDirectory(one);
+      for (const [name, entry] of one.entries) {
+        const was = one.pathOf(name);
+        const to = moved === undefined ? undefined : `${moved}${was.slice(path.length)}`;
+        if (set.covers(was)) changes.movedAway(was, to, entry, doing, [warning]);
+      }
+    }
+    this.forget(node);
+  }
+
+  /** Forgets a directory and what is beneath, without a word. */
+  forget(node: DirectoryNode): void {
+    for (const one of node.all()) this.parts.changes.flushDirectory(one);
+    for (const id of this.parts.tree.remove(node)) this.parts.reader.forget(id);
+  }
+
+  /** Whether its file system is one that holds files and answers. */
+  private isWalkable(path: string): boolean {
+    const mount = this.mounts.get(path);
+    return mount === undefined || isWalked(mount.type);
+  }
+
+  private maskOf(path: string): number {
+    const { set, accesses } = this.parts;
+    // One of which only directories matter needs no more than what is always told.
+    return set.coversIn(path) ? MASK.modify | MASK.closeWrite | MASK.attrib | (accesses ? MASK.access : 0) : 0;
+  }
+
+  private scan(node: DirectoryNode, isSilent: boolean, nowMs: number): void {
+    const { tree, set, changes } = this.parts;
+    const listing = list(node.path, LIST_MAX);
+    // Gone: whoever tells of its parent tells so.
+    if (typeof listing === 'number') return;
+    if (!isSilent) this.rescans++;
+    if (listing.truncated) {
+      this.parts.note(
+        'fs_large',
+        `${node.path} has more than ${LIST_MAX} entries: after a loss, changes in it may go unseen`,
+      );
+    }
+    const found: Doing = { pid: 0, pidAlive: false, timeMs: Date.now(), teller: 'scan' };
+    for (const entry of listing.entries) {
+      const path = node.pathOf(entry.name);
+      if (isDirectoryMode(entry.mode)) this.scanDirectory(node, entry, isSilent, found);
+      if (!set.covers(path)) continue;
+      const known = node.entries.get(entry.name);
+      if (isSilent) {
+        if (known === undefined) tree.setEntry(node, entry.name, entryOf(entry, false));
+      } else if (known === undefined) changes.touch(node, entry.name, MASK.found, found, nowMs);
+      else if (differs(known, entryOf(entry, false))) changes.touch(node, entry.name, MASK.changed, found, nowMs);
+    }
+    if (isSilent || listing.truncated) return;
+    const there = new Map(listing.entries.map(entry => [entry.name, isDirectoryMode(entry.mode)]));
+    for (const child of [...node.children.values()])
+      if (there.get(child.name) !== true) this.gone(child, found, 'rescanned');
+    for (const name of node.entries.keys())
+      if (!there.has(name)) changes.touch(node, name, MASK.vanished, found, nowMs);
+  }
+
+  private scanDirectory(node: DirectoryNode, { name }: ListedEntry, isSilent: boolean, found: Doing): void {
+    const child = node.children.get(name);
+    if (child === undefined) {
+      this.appear(node, name, 0, isSilent ? 'silent' : 'found');
+      return;
+    }
+    if (!this.isWalkable(child.path)) return;
+    const watched = this.parts.reader.watch(child.path, this.maskOf(child.path));
+    if (typeof watched === 'number') return;
+    if (child.id === 0 && this.parts.tree.get(watched.id) === undefined) this.parts.tree.setId(child, watched.id);
+    if (watched.id === child.id) {
+      this.enqueue(child, isSilent);
+      return;
+    }
+    // Another directory in its place.
+    this.gone(child, found, 'rescanned');
+    this.appear(node, name, 0, isSilent ? 'silent' : 'found');
+  }
+
+  private cannot(path: string, errno: number): void {
+    this.unwatched++;
+    if (errno === ENOSPC) {
+      const { fanotify } = this.parts.reader.features;
+      const sysctl = fanotify ? `${SYSCTLS.fanotify} or ${SYSCTLS.inotify}` : SYSCTLS.inotify;
+      this.parts.note(
+        'fs_watch_limit',
+        `the kernel has no more watches, from ${path} on: raise ${sysctl}, or watch less`,
+      );
+      return;
+    }
+    this.parts.note('fs_unwatched', `${path} can't be watched: error ${errno}`);
+  }
+}

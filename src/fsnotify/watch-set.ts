@@ -1,0 +1,120 @@
+// Which paths are watched: patterns and excludes as the configuration has them. Paths are absolute, in their safe text form. Pure.
+//   /etc/passwd      the file; if it is a directory, it and its entries
+//   /etc/**          the directory and everything beneath
+//   /home/*/.ssh/**  `*` and `?` are within one name, `**` is any number of names
+// An exclude takes away what it matches, and everything beneath that.
+
+interface Pattern {
+  readonly names: readonly string[];
+  /** The path before the first name with a wildcard, with a slash at its end: no path without it matches. */
+  readonly prefix: string;
+  readonly isLiteral: boolean;
+}
+
+const hasWildcard = (name: string): boolean => /[*?]/.test(name);
+
+export const namesOf = (path: string): string[] => path.split('/').filter(name => name !== '' && name !== '.');
+
+function parse(text: string): Pattern {
+  const names = namesOf(text);
+  const wild = names.findIndex(hasWildcard);
+  const literal = names.slice(0, wild < 0 ? -1 : wild);
+  return { names, prefix: literal.length === 0 ? '/' : `/${literal.join('/')}/`, isLiteral: wild < 0 };
+}
+
+/** Greedy: after a `*` the shortest piece that lets the rest go on; at most name × pattern steps. */
+export function matchName(pattern: string, name: string): boolean {
+  let [p, n, star, from] = [0, 0, -1, 0];
+  while (n < name.length) {
+    if (pattern[p] === '*') {
+      star = p++;
+      from = n;
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === name[n])) {
+      p++;
+      n++;
+    } else if (star >= 0) {
+      p = star + 1;
+      n = ++from;
+    } else return false;
+  }
+  while (pattern[p] === '*') p++;
+  return p === pattern.length;
+}
+
+/** The same over names, `**` in place of `*`. */
+function matchNames(pattern: readonly string[], names: readonly string[], count = names.length): boolean {
+  let [p, n, star, from] = [0, 0, -1, 0];
+  while (n < count) {
+    if (pattern[p] === '**') {
+      star = p++;
+      from = n;
+    } else if (p < pattern.length && matchName(pattern[p]!, names[n]!)) {
+      p++;
+      n++;
+    } else if (star >= 0) {
+      p = star + 1;
+      n = ++from;
+    } else return false;
+  }
+  while (pattern[p] === '**') p++;
+  return p === pattern.length;
+}
+
+export class WatchSet {
+  private readonly patterns: readonly Pattern[];
+  private readonly excludes: readonly Pattern[];
+
+  constructor(patterns: readonly string[], excludes: readonly string[] = []) {
+    this.patterns = patterns.map(parse);
+    this.excludes = excludes.map(parse);
+  }
+
+  /** Whether what happens to this path is told. */
+  covers(path: string): boolean {
+    let names: string[] | undefined;
+    for (const pattern of this.patterns) {
+      if (!`${path}/`.startsWith(pattern.prefix)) continue;
+      names ??= namesOf(path);
+      const depth = pattern.names.length;
+      if (
+        matchNames(pattern.names, names) ||
+        (pattern.isLiteral && names.length === depth + 1 && matchNames(pattern.names, names, depth))
+      ) {
+        return !this.excluded(path, names);
+      }
+    }
+    return false;
+  }
+
+  /** Whether a directory may hold something that is covered, at any depth. */
+  descends(path: string): boolean {
+    const names = namesOf(path);
+    return this.patterns.some(pattern => leadsTo(pattern, names)) && !this.excluded(path, names);
+  }
+
+  /** Whether an entry of this directory may be covered. */
+  coversIn(path: string): boolean {
+    const names = namesOf(path);
+    return this.patterns.some(pattern => {
+      const depth = pattern.names.length;
+      const isReached = depth === names.length + 1 || (pattern.isLiteral && depth === names.length);
+      return leadsTo(pattern, names) && (isReached || pattern.names.slice(0, names.length + 1).includes('**'));
+    });
+  }
+
+  private excluded(path: string, names: readonly string[]): boolean {
+    for (const pattern of this.excludes) {
+      if (!`${path}/`.startsWith(pattern.prefix)) continue;
+      for (let count = 1; count <= names.length; count++) if (matchNames(pattern.names, names, count)) return true;
+    }
+    return false;
+  }
+}
+
+function leadsTo(pattern: Pattern, names: readonly string[]): boolean {
+  for (let i = 0; i < pattern.names.length; i++) {
+    if (pattern.names[i] === '**' || i === names.length) return true;
+    if (!matchName(pattern.names[i]!, names[i]!)) return false;
+  }
+  return pattern.isLiteral && names.length === pattern.names.length;
+}

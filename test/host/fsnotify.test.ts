@@ -1,0 +1,360 @@
+// The file watcher against the real kernel: the same expectations of each backend, on the disk, on a tmpfs and on an overlay. What a
+// backend can't tell is said where it differs.
+
+import { afterEach, describe, expect, test } from 'bun:test';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { textBytes } from '../../src/core/text.ts';
+import type { FileObservation } from '../../src/fsnotify/observation.ts';
+import { type FsLoss, FsSource, type FsSourceOptions } from '../../src/fsnotify/source.ts';
+
+interface Run {
+  readonly dir: string;
+  readonly seen: FileObservation[];
+  readonly losses: FsLoss[];
+  readonly told: string[];
+  readonly source: FsSource;
+}
+
+type Options = Partial<FsSourceOptions>;
+
+const mounted: string[] = [];
+const folders: string[] = [];
+const sources: FsSource[] = [];
+
+afterEach(() => {
+  for (const source of sources.splice(0)) source.stop();
+  for (const point of mounted.splice(0).reverse()) spawnSync('umount', ['-l', point]);
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+type Place = 'disk' | 'tmpfs' | 'overlay';
+
+function place(kind: Place): string {
+  const folder = mkdtempSync(join(tmpdir(), 'puppy-fs-'));
+  folders.push(folder);
+  if (kind === 'disk') return folder;
+  const point = join(folder, 'm');
+  mkdirSync(point);
+  mounted.push(point);
+  if (kind === 'tmpfs') execFileSync('mount', ['-t', 'tmpfs', 'none', point]);
+  else {
+    const tmpfs = join(folder, 't');
+    mkdirSync(tmpfs);
+    mounted.splice(-1, 0, tmpfs);
+    execFileSync('mount', ['-t', 'tmpfs', 'none', tmpfs]);
+    for (const name of ['l', 'u', 'w']) mkdirSync(join(tmpfs, name));
+    const layers = `lowerdir=${tmpfs}/l,upperdir=${tmpfs}/u,workdir=${tmpfs}/w`;
+    execFileSync('mount', ['-t', 'overlay', 'none', '-o', layers, point]);
+  }
+  return point;
+}
+
+async function watch(dir: string, options: Options): Promise<Run> {
+  const run = { dir, seen: [] as FileObservation[], losses: [] as FsLoss[], told: [] as string[] };
+  const source = new FsSource(
+    { paths: [`${dir}/w/**`], excludes: [], ownPaths: [], backend: 'auto', pid: 0, ...options },
+    {
+      observation: one => run.seen.push(one),
+      batchEnd: () => {},
+      loss: loss => run.losses.push(loss),
+      note: ({ message }) => run.told.push(message),
+      availability: (up, message) => run.told.push(`${up ? 'up' : 'down'}: ${message}`),
+    },
+  );
+  sources.push(source);
+  await source.start(Date.now());
+  return { ...run, source };
+}
+
+/** Runs a shell in the folder; its pid. */
+function sh(run: { dir: string }, script: string): number {
+  const child = spawnSync('sh', ['-ec', script], { cwd: run.dir, encoding: 'utf8' });
+  expect(child.stderr).toBe('');
+  expect(child.status).toBe(0);
+  return child.pid;
+}
+
+/** Everything that was told since, once it's quiet. */
+async function quiet(run: Run): Promise<FileObservation[]> {
+  for (let still = 0, before = -1; still < 5; still++) {
+    await Bun.sleep(60);
+    if (run.seen.length !== before) still = 0;
+    before = run.seen.length;
+  }
+  run.source.tick(Date.now());
+  return run.seen.splice(0);
+}
+
+const short = (run: Run, seen: readonly FileObservation[]): string[] =>
+  seen.map(({ kind, path, previousPath, movedTo }) => {
+    const name = (full: string | undefined) => full?.replace(`${run.dir}/`, '');
+    const more =
+      previousPath !== undefined ? ` < ${name(previousPath)}` : movedTo !== undefined ? ` > ${name(movedTo)}` : '';
+    return `${kind} ${name(path)}${more}`;
+  });
+
+async function does(run: Run, script: string): Promise<string[]> {
+  sh(run, script);
+  return short(run, await quiet(run));
+}
+
+const BACKENDS: readonly (readonly [string, Options])[] = [
+  ['fanotify', { backend: 'fanotify' }],
+  ['fanotify before 5.17', { backend: 'fanotify', plain: true }],
+  ['inotify', { backend: 'inotify' }],
+];
+
+const PLACES: readonly Place[] = ['disk', 'tmpfs', 'overlay'];
+const CASES = BACKENDS.flatMap(([name, options]) => PLACES.map(where => [name, where, options] as const));
+
+describe.each(CASES)('%s on %s', (name, where, options) => {
+  const knowsWho = options.backend !== 'inotify';
+  const knowsBothEnds = name === 'fanotify';
+
+  async function begin(setup = '', more: Options = {}): Promise<Run> {
+    const dir = place(where);
+    sh({ dir }, `mkdir w out; ${setup}`);
+    return watch(dir, { ...options, ...more });
+  }
+
+  test('what is done to a file', async () => {
+    const run = await begin('echo a > w/old');
+    const pid = sh(run, 'echo new > w/new');
+    const [created, ...none] = await quiet(run);
+    expect(none).toEqual([]);
+    expect(created).toMatchObject({ kind: 'created', path: `${run.dir}/w/new`, type: 'file', warnings: [] });
+    expect(created!.backend).toBe(knowsWho ? 'fanotify' : 'inotify');
+    expect(created!.pid).toBe(knowsWho ? pid : undefined);
+    expect(created!.inode).toMatch(/^\d+$/);
+    expect(created!.dev).toMatch(/^[0-9a-f]{2,}:[0-9a-f]{2,}$/);
+    expect(await does(run, 'echo b >> w/old')).toEqual(['modified w/old']);
+    expect(await does(run, ': > w/old')).toEqual(['modified w/old']);
+    expect(await does(run, 'chmod 600 w/old')).toEqual(['attributes_modified w/old']);
+    expect(await does(run, 'chown 1:1 w/old')).toEqual(['attributes_modified w/old']);
+    expect(await does(run, 'touch w/old')).toEqual(['attributes_modified w/old']);
+    expect(await does(run, 'touch w/empty')).toEqual(['created w/empty']);
+    expect(await does(run, 'ln w/old w/hard')).toEqual(['linked w/hard']);
+    expect(await does(run, 'ln -s /etc w/soft')).toEqual(['created w/soft']);
+    expect(await does(run, 'rm w/hard w/soft')).toEqual(['deleted w/hard', 'deleted w/soft']);
+    expect(await does(run, 'cat w/old > out/x; ls w > out/y')).toEqual([]);
+    const old = String(Number(execFileSync('stat', ['-c', '%i', join(run.dir, 'w/old')], { encoding: 'utf8' })));
+    sh(run, 'rm w/old');
+    expect((await quiet(run)).map(one => [one.kind, one.inode])).toEqual([['deleted', old]]);
+  });
+
+  test('an extended attribute', async () => {
+    const run = await begin('echo a > w/old');
+    // Of user's, a tmpfs knows none before Linux 6.6.
+    expect(await does(run, 'setfattr -n trusted.x -v 1 w/old 2>/dev/null || chmod 700 w/old')).toEqual([
+      'attributes_modified w/old',
+    ]);
+  });
+
+  test('a file that comes and goes', async () => {
+    const run = await begin();
+    expect(await does(run, 'echo x > w/a; rm w/a')).toEqual(['created w/a', 'deleted w/a']);
+    expect(await does(run, 'echo x > w/a')).toEqual(['created w/a']);
+    expect(await does(run, 'rm w/a; echo y > w/a')).toEqual(['deleted w/a', 'created w/a']);
+  });
+
+  test('renames within, in and out', async () => {
+    const run = await begin('echo a > w/a; echo b > w/b; echo x > out/x; mkdir w/sub');
+    expect(await does(run, 'mv w/a w/sub/c')).toEqual(['renamed w/sub/c < w/a']);
+    expect(await does(run, 'mv w/sub/c w/b')).toEqual(['renamed w/b < w/sub/c']);
+    expect(await does(run, 'mv out/x w/x')).toEqual([knowsBothEnds ? 'renamed w/x < out/x' : 'renamed w/x']);
+    expect(await does(run, 'mv w/x out/y')).toEqual([knowsBothEnds ? 'deleted w/x > out/y' : 'deleted w/x']);
+    // As editors and package managers do.
+    expect(await does(run, 'echo c > w/b.tmp; mv w/b.tmp w/b')).toEqual(['created w/b.tmp', 'renamed w/b < w/b.tmp']);
+    expect(await does(run, 'echo d >> w/b')).toEqual(['modified w/b']);
+  });
+
+  test('new directories, moved ones, removed ones', async () => {
+    const run = await begin('mkdir -p out/d/e; echo 1 > out/d/1; echo 2 > out/d/e/2');
+    const made = await does(run, 'mkdir -p w/a/b/c; echo x > w/a/b/c/f; echo y > w/a/g');
+    expect(made.sort()).toEqual([
+      'created w/a',
+      'created w/a/b',
+      'created w/a/b/c',
+      'created w/a/b/c/f',
+      'created w/a/g',
+    ]);
+    expect(await does(run, 'echo z > w/a/b/c/f')).toEqual(['modified w/a/b/c/f']);
+    expect(await does(run, 'mv w/a/b w/B')).toEqual(['renamed w/B < w/a/b']);
+    expect(await does(run, 'echo z >> w/B/c/f')).toEqual(['modified w/B/c/f']);
+    const movedIn = await does(run, 'mv out/d w/d');
+    expect(movedIn.map(line => line.replace(/ <.*/, '')).sort()).toEqual([
+      ...['created w/d/1', 'created w/d/e', 'created w/d/e/2', 'renamed w/d'],
+    ]);
+    expect(await does(run, 'echo 3 > w/d/e/3')).toEqual(['created w/d/e/3']);
+    const movedOut = await does(run, 'mv w/d out/d2');
+    expect(movedOut.map(line => line.replace(/ >.*/, '')).sort()).toEqual([
+      ...['deleted w/d', 'deleted w/d/1', 'deleted w/d/e', 'deleted w/d/e/2', 'deleted w/d/e/3'],
+    ]);
+    expect(await does(run, 'echo 4 > out/d2/e/4')).toEqual([]);
+    expect((await does(run, 'rm -r w/a w/B')).sort()).toEqual([
+      ...['deleted w/B', 'deleted w/B/c', 'deleted w/B/c/f', 'deleted w/a', 'deleted w/a/g'],
+    ]);
+    expect(run.source.counters()).toMatchObject({ files: 0, dropped: 0, overflows: 0 });
+  });
+
+  test('1,000 files in a burst, and as many in new directories', async () => {
+    const run = await begin();
+    const pid = sh(run, 'i=0; while [ $i -lt 1000 ]; do echo $i > w/$i; i=$((i+1)); done');
+    const burst = await quiet(run);
+    expect(new Set(burst.map(one => one.path)).size).toBe(1000);
+    expect(burst.length).toBe(1000);
+    expect(burst.every(one => one.kind === 'created' && (!knowsWho || one.pid === pid))).toBe(true);
+    sh(
+      run,
+      'i=0; while [ $i -lt 200 ]; do mkdir -p w/d$i; for j in 1 2 3 4 5; do echo $j > w/d$i/$j; done; i=$((i+1)); done',
+    );
+    const files = (await quiet(run)).filter(one => one.type !== 'dir');
+    expect(new Set(files.map(one => one.path)).size).toBe(1000);
+    expect(files.length).toBe(1000);
+    expect(files.every(one => one.kind === 'created')).toBe(true);
+    if (name === 'fanotify' && where !== 'overlay') expect(files.every(one => one.pid !== undefined)).toBe(true);
+    expect((await does(run, 'rm -r w')).length).toBe(1000 + 200 + 1000 + 1);
+    expect(run.losses).toEqual([]);
+  });
+
+  test('names that are no text', async () => {
+    const run = await begin();
+    const odd = ['a\nb', 'c\\xff', 'd\\x5cx41', ' ', '*'];
+    for (const text of odd) writeFileSync(Buffer.concat([Buffer.from(`${run.dir}/w/`), textBytes(text)]), 'x');
+    const seen = await quiet(run);
+    expect(seen.map(one => one.path.slice(run.dir.length + 3)).sort()).toEqual([...odd].sort());
+    expect(seen.every(one => one.kind === 'created' && one.inode !== undefined)).toBe(true);
+  });
+
+  test('a FIFO, a socket and a device are told, and never waited for', async () => {
+    const run = await begin();
+    sh(run, 'mkfifo w/fifo; mknod w/null c 1 3');
+    const types = (await quiet(run)).map(one => [one.kind, one.type]);
+    expect(types).toEqual([
+      ['created', 'fifo'],
+      ['created', 'device'],
+    ]);
+    expect(await does(run, 'rm w/fifo w/null')).toEqual(['deleted w/fifo', 'deleted w/null']);
+  });
+
+  test('the agent’s own writing is left out', async () => {
+    const run = await begin('mkdir w/state', { pid: process.pid, ownPaths: [] });
+    writeFileSync(join(run.dir, 'w/mine'), 'x');
+    const seen = short(run, await quiet(run));
+    // inotify can't say who: there it's the paths that do.
+    expect(seen).toEqual(knowsWho ? [] : ['created w/mine']);
+    expect(run.source.counters().own).toBe(knowsWho ? 1 : 0);
+    run.source.stop();
+    const again = await watch(run.dir, { ...options, ownPaths: [`${run.dir}/w/state`] });
+    sh(again, 'echo x > w/state/x; echo x > w/other');
+    expect(short(again, await quiet(again))).toEqual(['created w/other']);
+  });
+
+  test('files that aren’t there yet, globs and excludes', async () => {
+    const dir = place(where);
+    const paths = [`${dir}/home/*/.ssh/authorized_keys`, `${dir}/etc/passwd`, `${dir}/etc/cron.d`];
+    const run = await watch(dir, { ...options, paths, excludes: [`${dir}/etc/cron.d/*.bak`] });
+    const made = await does(
+      run,
+      'mkdir -p home/u/.ssh etc/cron.d/sub; echo x > home/u/.ssh/authorized_keys; echo x > home/u/.ssh/known_hosts; ' +
+        'echo x > etc/passwd; echo x > etc/shadow; echo x > etc/cron.d/a; echo x > etc/cron.d/a.bak; echo x > etc/cron.d/sub/x',
+    );
+    expect(made.sort()).toEqual([
+      ...['created etc/cron.d', 'created etc/cron.d/a', 'created etc/cron.d/sub', 'created etc/passwd'],
+      'created home/u/.ssh/authorized_keys',
+    ]);
+    expect(await does(run, 'mv home home2')).toEqual([
+      `deleted home/u/.ssh/authorized_keys${knowsBothEnds ? ' > home2/u/.ssh/authorized_keys' : ''}`,
+    ]);
+  });
+
+  test('a queue that overflows: told, and everything is found', async () => {
+    const kind = knowsWho ? 'fanotify' : 'inotify';
+    const sysctl = `/proc/sys/fs/${kind}/max_queued_events`;
+    const before = readFileSync(sysctl, 'utf8');
+    const dir = place(where);
+    sh({ dir }, 'mkdir -p w/old; for i in 1 2 3; do echo $i > w/old/$i; done');
+    let run: Run;
+    try {
+      writeFileSync(sysctl, '8');
+      // The queue's length is settled when it's opened.
+      run = await watch(dir, { ...options, coalesceMs: 200 });
+    } finally {
+      writeFileSync(sysctl, before);
+    }
+    sh(
+      run,
+      'i=0; while [ $i -lt 500 ]; do mkdir w/d$i; echo $i > w/d$i/f; i=$((i+1)); done; echo 4 >> w/old/1; chmod 600 w/old/2; rm w/old/3',
+    );
+    const seen = short(run, await quiet(run));
+    expect(run.losses[0]).toMatchObject({ reason: 'queue', unit: 'events', upperBound: false });
+    expect(new Set(seen.filter(line => line.startsWith('created'))).size).toBe(1000);
+    expect(seen).toContain('modified w/old/1');
+    expect(seen).toContain('attributes_modified w/old/2');
+    expect(seen).toContain('deleted w/old/3');
+    expect(await does(run, 'echo x >> w/d499/f')).toEqual(['modified w/d499/f']);
+  });
+
+  test('an agent that is too slow: told, and everything is found', async () => {
+    const run = await begin('', { ringBytes: 4096 });
+    sh(run, 'i=0; while [ $i -lt 500 ]; do echo $i > w/$i; i=$((i+1)); done');
+    const seen = await quiet(run);
+    expect(run.losses[0]).toMatchObject({ reason: 'ring' });
+    expect(run.losses[0]!.count).toBe(run.source.counters().dropped);
+    expect(new Set(seen.map(one => one.path)).size).toBe(500);
+  });
+});
+
+describe.each(BACKENDS)('%s: mounts', (_, options) => {
+  test('what is mounted is watched, unmounting is not held up, what is beneath is watched again', async () => {
+    const dir = place('disk');
+    sh({ dir }, 'mkdir -p w/m; echo x > w/m/below');
+    const run = await watch(dir, options);
+    mounted.push(join(dir, 'w/m'));
+    execFileSync('mount', ['-t', 'tmpfs', 'none', join(dir, 'w/m')]);
+    expect(await quiet(run)).toEqual([]);
+    expect(await does(run, 'echo x > w/m/above')).toEqual(['created w/m/above']);
+    execFileSync('umount', [join(dir, 'w/m')]);
+    mounted.pop();
+    expect(await quiet(run)).toEqual([]);
+    expect(await does(run, 'echo x >> w/m/below')).toEqual(['modified w/m/below']);
+    expect(run.told).toEqual(
+      ['mounted over', 'unmounted'].map(what => `files: ${dir}/w/m, which is watched, was ${what}`),
+    );
+  });
+
+  test('a bind mount of a directory into itself is no loop; its other path is told as the first', async () => {
+    const dir = place('disk');
+    sh({ dir }, 'mkdir -p w/a/loop; echo x > w/a/f');
+    mounted.push(join(dir, 'w/a/loop'));
+    execFileSync('mount', ['--bind', join(dir, 'w'), join(dir, 'w/a/loop')]);
+    const run = await watch(dir, options);
+    expect(run.source.counters().aliases).toBe(1);
+    expect(await does(run, 'echo y >> w/a/loop/a/f')).toEqual(['modified w/a/f']);
+  });
+
+  test('a link on the way to a path is followed at the start, a link within never', async () => {
+    const dir = place('disk');
+    sh({ dir }, 'mkdir -p real/w other; ln -s real link; ln -s ../../other real/w/inner');
+    const run = await watch(dir, { ...options, paths: [`${dir}/link/w/**`] });
+    expect(await does(run, 'echo x > link/w/f; echo x > link/w/inner/g')).toEqual(['created real/w/f']);
+  });
+});
+
+test('backend auto watches by inotify what fanotify can’t', async () => {
+  const dir = place('disk');
+  sh({ dir }, 'mkdir w');
+  const run = await watch(dir, {});
+  sh(run, 'echo x > w/a');
+  expect((await quiet(run)).map(one => one.backend)).toEqual(['fanotify']);
+});
+
+test('reads, where they are asked for', async () => {
+  const dir = place('disk');
+  sh({ dir }, 'mkdir w; echo x > w/secret');
+  const run = await watch(dir, { accesses: true });
+  expect(await does(run, 'cat w/secret')).toEqual(['accessed w/secret']);
+});
