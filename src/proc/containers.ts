@@ -9,6 +9,7 @@ import { LRUCache } from 'lru-cache';
 import type { Container, ContainerEvent, ProcessImage } from '../core/event.ts';
 import type { ExecObservation, TaskFacts } from '../core/observation.ts';
 import { idFromArguments, isRuntime } from './container-patterns.ts';
+import type { Lineage } from './entry.ts';
 import type { ContainerDetails, ContainerRef, HostFacts } from './facts.ts';
 
 const CONTAINERS_MAX = 4_096;
@@ -81,14 +82,13 @@ export class Containers {
   ofExec(
     { pid, exe }: TaskFacts,
     before: ProcessImage | undefined,
-    parent: ProcessImage | undefined,
-    grandparent: ProcessImage | undefined,
+    { images: [parent, grandparent], runtime }: Lineage,
     hasOtherRoot: boolean,
   ): Container | undefined {
     const inherited = before?.container ?? parent?.container;
-    const isBrought = isRuntime(before?.executable) || isRuntime(parent?.executable);
-    if (inherited === undefined ? !isBrought && !hasOtherRoot && !isRuntime(grandparent?.executable) : !isBrought)
-      return inherited;
+    if (inherited === undefined ? runtime === 0 && !hasOtherRoot : runtime !== 1) {
+      if (!isRuntime(before?.executable)) return inherited;
+    }
     const found = this.#ask(pid);
     if (found !== undefined) return found === 'host' ? inherited : found;
     if (inherited !== undefined || isRuntime(exe)) return inherited;

@@ -1,6 +1,7 @@
 // One process in the table, and what can be said of it at a given time. Pure: asks nobody.
 
 import type { Process, ProcessImage } from '../core/event.ts';
+import { isRuntime } from './container-patterns.ts';
 import { imageBytes } from './image.ts';
 
 export const ANCESTORS_MAX = 16;
@@ -15,6 +16,8 @@ export const TIME_SLACK_MS = 100;
 export interface Lineage {
   readonly images: readonly ProcessImage[];
   readonly bytes: number;
+  /** Which of the nearest two brings processes into containers: the parent (1), or only the one above it (2). */
+  readonly runtime: 0 | 1 | 2;
   /** How many entries hold it: its bytes are accounted once. */
   users: number;
 }
@@ -75,7 +78,7 @@ export function newEntry(parts: {
   };
 }
 
-const NO_LINEAGE: Lineage = { images: [], bytes: 0, users: 0 };
+const NO_LINEAGE: Lineage = { images: [], bytes: 0, runtime: 0, users: 0 };
 
 export function lineageBelow(parent: Entry | undefined): Lineage {
   if (parent === undefined) return NO_LINEAGE;
@@ -83,7 +86,8 @@ export function lineageBelow(parent: Entry | undefined): Lineage {
     const images = [parent.process.image, ...parent.process.ancestors.slice(0, ANCESTORS_MAX - 1)];
     let bytes = 0;
     for (const image of images) bytes += imageBytes(image);
-    parent.childLineage = { images, bytes, users: 0 };
+    const runtime = isRuntime(images[0]!.executable) ? 1 : isRuntime(images[1]?.executable) ? 2 : 0;
+    parent.childLineage = { images, bytes, runtime, users: 0 };
   }
   return parent.childLineage;
 }
