@@ -7,7 +7,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Container, ContainerEvent, ProcessImage } from '../core/event.ts';
-import type { ExecObservation, TaskFacts } from '../core/observation.ts';
+import type { ExecObservation } from '../core/observation.ts';
 import { idFromArguments, isRuntime } from './container-patterns.ts';
 import type { Lineage } from './entry.ts';
 import type { ContainerDetails, ContainerRef, HostFacts } from './facts.ts';
@@ -20,6 +20,8 @@ const POLLS_MAX = 1_000;
 /** Processes of a new container that are told that they are in it. */
 const MEMBERS_MAX = 256;
 const INVOKED_MAX = 4;
+const ENTERED_MAX = 1_024;
+const ENTERED_MS = 2_000;
 const DRIFT_MAX = 8_192;
 const DRIFT_MAX_CHARS = 2_000_000;
 /** An answer older than this, in event time, is asked for again. */
@@ -59,6 +61,8 @@ export class Containers {
     maxSize: DRIFT_MAX_CHARS,
     sizeCalculation: (_, key) => key.length + 1,
   });
+  /** By the pid of a shim: the container that runc was told to bring a process into last; no id where it was several at a time. */
+  readonly #entered = new LRUCache<number, { id: string | undefined; timeMs: number }>({ max: ENTERED_MAX });
   #listedMs = Number.NEGATIVE_INFINITY;
   #isSeeded = false;
   #reads = 0;
@@ -80,7 +84,7 @@ export class Containers {
 
   /** The container of a process that executes a program. `before` is what it was, if it is known. */
   ofExec(
-    { pid, exe }: TaskFacts,
+    { task, args, timeMs }: ExecObservation,
     before: ProcessImage | undefined,
     { images: [parent, grandparent], runtime }: Lineage,
     hasOtherRoot: boolean,
@@ -89,10 +93,14 @@ export class Containers {
     if (inherited === undefined ? runtime === 0 && !hasOtherRoot : runtime !== 1) {
       if (!isRuntime(before?.executable)) return inherited;
     }
-    const found = this.#ask(pid);
+    const isItself = isRuntime(task.exe);
+    if (isItself && task.uid === 0 && parent !== undefined && inherited === undefined) {
+      this.#noteEntered(parent.pid, idFromArguments(args), timeMs);
+    }
+    const found = this.#ask(task.pid);
     if (found !== undefined) return found === 'host' ? inherited : found;
-    if (inherited !== undefined || isRuntime(exe)) return inherited;
-    return this.#told(parent) ?? this.#told(grandparent);
+    if (inherited !== undefined || isItself) return inherited;
+    return this.#told(parent, timeMs) ?? this.#told(grandparent, timeMs);
   }
 
   /** Looks for what the runtime has answered meanwhile. */
@@ -213,11 +221,21 @@ export class Containers {
   }
 
   /** The container that a runtime which root runs was told to bring the process into, where the process itself is gone already. */
-  #told(runtime: ProcessImage | undefined): Container | undefined {
+  #told(runtime: ProcessImage | undefined, timeMs: number): Container | undefined {
     if (runtime === undefined || runtime.container !== undefined || runtime.foreignRoot) return undefined;
     if (!isRuntime(runtime.executable) || runtime.credentials?.uid?.id !== 0) return undefined;
-    const id = idFromArguments(runtime.args);
+    const entered = this.#entered.get(runtime.pid);
+    const isRecent = entered !== undefined && Math.abs(timeMs - entered.timeMs) <= ENTERED_MS;
+    const id = idFromArguments(runtime.args) ?? (isRecent ? entered.id : undefined);
     return id === undefined ? undefined : this.#byId.get(id)?.container;
+  }
+
+  /** What runc brings into a container is its parent's child: the shim's, which serves all containers of a pod. */
+  #noteEntered(shim: number, id: string | undefined, timeMs: number): void {
+    if (id === undefined) return;
+    const before = this.#entered.get(shim);
+    const isMixed = before !== undefined && before.id !== id && Math.abs(timeMs - before.timeMs) <= ENTERED_MS;
+    this.#entered.set(shim, { id: isMixed ? undefined : id, timeMs });
   }
 
   #poll(known: Known, timeMs: number): void {

@@ -263,7 +263,7 @@ export class ProcessTable {
       foreign = verdict === 'foreign';
       foreignImage = foreign || (privateMounts && verdict === 'unknown');
     }
-    const container = this.#containers.ofExec(task, same?.process.image, lineage, foreign && base?.foreign !== true);
+    const container = this.#containers.ofExec(o, same?.process.image, lineage, foreign && base?.foreign !== true);
     if (container !== undefined) this.#containers.refresh(container, o.timeMs);
     const image = makeImage({
       pid: task.pid,

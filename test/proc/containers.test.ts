@@ -114,6 +114,24 @@ describe('whose process', () => {
     // The runtime itself is on the host.
     expect(table.exec(exec(T + 5, 504, 100, '/usr/sbin/runc', { args })).image.container).toBeUndefined();
   });
+
+  test("what runc starts for a pod is the shim's child: the container that runc was told, if it was one", () => {
+    const host = new ContainerHost();
+    const table = new ProcessTable(host.facts());
+    host.running = [docker(A), docker(B)];
+    table.seed(T);
+    const args = ['containerd-shim-runc-v2', '-namespace', 'k8s.io', '-id', 'c'.repeat(64)];
+    table.exec(exec(T, 100, 1, '/usr/bin/containerd-shim-runc-v2', { args }));
+    const enter = (at: number, pid: number, id: string): string | undefined => {
+      host.where.set(pid, 'host');
+      table.exec(exec(T + at, pid, 100, '/usr/sbin/runc', { args: ['runc', 'exec', '--detach', id] }));
+      return table.exec(exec(T + at + 1, pid + 1, 100, '/bin/id')).image.container?.id;
+    };
+    expect(table.exec(exec(T, 890, 100, '/bin/id')).image.container).toBeUndefined();
+    expect(enter(10, 900, A)).toBe(A);
+    expect(enter(5_000, 910, B)).toBe(B);
+    expect(enter(5_100, 920, A)).toBeUndefined();
+  });
 });
 
 describe("nobody passes for another's container", () => {
