@@ -56,6 +56,8 @@ export const curl: ProcessImage = {
   tty: 'pts/0',
   credentials: alice,
   login: { auid: { id: 1000, name: 'alice' }, session: 3, terminal: 'pts/0', address: '192.0.2.7' },
+  container,
+  drift: true,
   origin: 'audit',
 };
 
