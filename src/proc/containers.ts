@@ -10,7 +10,7 @@ import type { Container, ContainerEvent, ProcessImage } from '../core/event.ts';
 import type { ExecObservation } from '../core/observation.ts';
 import { idFromArguments, isRuntime } from './container-patterns.ts';
 import type { Lineage } from './entry.ts';
-import type { ContainerDetails, ContainerRef, HostFacts } from './facts.ts';
+import { type ContainerDetails, type ContainerRef, type HostFacts, TOLD } from './facts.ts';
 
 const CONTAINERS_MAX = 4_096;
 const LIST_EVERY_MS = 900;
@@ -31,7 +31,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Known {
   readonly container: Mutable<Container>;
-  readonly ref: ContainerRef;
+  ref: ContainerRef;
   /** Whether it was in the last listing; before the first one that has it, `new`. */
   listed: 'new' | 'running' | 'stopped';
   isPending: boolean;
@@ -86,7 +86,7 @@ export class Containers {
   ofExec(
     { task, args, timeMs }: ExecObservation,
     before: ProcessImage | undefined,
-    { images: [parent, grandparent], runtime }: Lineage,
+    { images: [parent], runtime }: Lineage,
     hasOtherRoot: boolean,
   ): Container | undefined {
     const inherited = before?.container ?? parent?.container;
@@ -100,7 +100,7 @@ export class Containers {
     const found = this.#ask(task.pid);
     if (found !== undefined) return found === 'host' ? inherited : found;
     if (inherited !== undefined || isItself) return inherited;
-    return this.#told(parent, timeMs) ?? this.#told(grandparent, timeMs);
+    return this.#told(parent, timeMs);
   }
 
   /** Looks for what the runtime has answered meanwhile. */
@@ -199,8 +199,11 @@ export class Containers {
         this.#refused++;
         return ref.outer === undefined || ref.outer === ref.id ? undefined : this.#byId.get(ref.outer);
       }
-      // Root's own, by another hierarchy; or by the mounts of a process whose cgroup doesn't say.
-      if (before.ref.outer === undefined && before.ref.owner === undefined) return before;
+      if (before.ref.outer === undefined && before.ref.owner === undefined) {
+        // Root's own, by its mounts or by its runtime's word, and now by its cgroup.
+        if (!before.ref.scope.startsWith('/')) before.ref = ref;
+        return before;
+      }
     }
     const container: Mutable<Container> = { id: ref.id };
     if (ref.runtime !== undefined) container.runtime = ref.runtime;
@@ -224,10 +227,14 @@ export class Containers {
   #told(runtime: ProcessImage | undefined, timeMs: number): Container | undefined {
     if (runtime === undefined || runtime.container !== undefined || runtime.foreignRoot) return undefined;
     if (!isRuntime(runtime.executable) || runtime.credentials?.uid?.id !== 0) return undefined;
+    const id = idFromArguments(runtime.args);
+    // Docker's shim has one container: also one that was over before anybody saw its cgroup.
+    if (id !== undefined && runtime.args?.includes('-id'))
+      return this.#know({ id, runtime: 'docker', scope: `${TOLD}${id}` })?.container;
     const entered = this.#entered.get(runtime.pid);
     const isRecent = entered !== undefined && Math.abs(timeMs - entered.timeMs) <= ENTERED_MS;
-    const id = idFromArguments(runtime.args) ?? (isRecent ? entered.id : undefined);
-    return id === undefined ? undefined : this.#byId.get(id)?.container;
+    const meant = id ?? (isRecent ? entered.id : undefined);
+    return meant === undefined ? undefined : this.#byId.get(meant)?.container;
   }
 
   /** What runc brings into a container is its parent's child: the shim's, which serves all containers of a pod. */

@@ -86,6 +86,9 @@ export interface ContainerRef {
   readonly owner?: number;
 }
 
+/** The scope of a container of Docker's of which no more than the id is known. */
+export const TOLD = 'told:';
+
 /** What a runtime tells of a container. */
 export type ContainerDetails = Omit<Container, 'id'>;
 

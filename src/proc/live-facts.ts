@@ -2,7 +2,7 @@
 
 import { openDetails } from './container-details.ts';
 import { openContainers } from './container-reader.ts';
-import type { HostFacts } from './facts.ts';
+import { type HostFacts, TOLD } from './facts.ts';
 import { readHost } from './host.ts';
 import { fileIdentity, openProcfs, type ProcfsOptions } from './procfs.ts';
 import { openUsers } from './users.ts';
@@ -28,7 +28,9 @@ export function liveFacts(options: ProcfsOptions = {}): HostFacts {
     listContainers: containers.list,
     containerProcesses: containers.processes,
     containerDetails(scope) {
-      const ref = containers.ref(scope);
+      const ref =
+        containers.ref(scope) ??
+        (scope.startsWith(TOLD) ? { id: scope.slice(TOLD.length), runtime: 'docker', scope } : undefined);
       return ref === undefined ? {} : details.get(ref, () => containers.upper(scope));
     },
     isDrift: containers.isDrift,

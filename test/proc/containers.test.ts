@@ -115,6 +115,19 @@ describe('whose process', () => {
     expect(table.exec(exec(T + 5, 504, 100, '/usr/sbin/runc', { args })).image.container).toBeUndefined();
   });
 
+  test("a container of Docker's that was over before its cgroup was seen; one that wasn't, by its cgroup later", () => {
+    const host = new ContainerHost();
+    const table = new ProcessTable(host.facts());
+    table.seed(T);
+    shim(table, A);
+    const { container } = table.exec(exec(T, 200, 100, '/bin/true')).image;
+    expect(container).toEqual({ id: A, runtime: 'docker' });
+    host.running = [docker(A)];
+    expect(table.tick(T + 1_000).map(({ kind }) => kind)).toEqual(['container_started']);
+    host.where.set(201, docker(A));
+    expect(table.exec(exec(T + 1_001, 201, 100, '/bin/sh')).image.container).toBe(container);
+  });
+
   test("what runc starts for a pod is the shim's child: the container that runc was told, if it was one", () => {
     const host = new ContainerHost();
     const table = new ProcessTable(host.facts());
