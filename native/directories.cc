@@ -236,10 +236,10 @@ int Directories::path(uint64_t id, std::string* out) {
   return 0;
 }
 
-uint64_t Directories::ofHandle(const std::string& key) {
+Directories::Named Directories::ofHandle(const std::string& key) {
   Lock lock(&mutex_);
   const uint64_t id = numberOf(key);
-  return id == 0 || entries_[id].ignored ? 0 : id;
+  return {id, id == 0 || entries_[id].ignored};
 }
 
 uint64_t Directories::ofDescriptor(int wd) {

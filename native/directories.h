@@ -52,8 +52,12 @@ class Directories {
   // After a mount or an unmount a file system may have lost its mark.
   void mountsChanged() { mountsChanged_.store(true); }
 
-  // For the reader: the number of what an event names, made where there is none; 0 if it's to be ignored.
-  uint64_t ofHandle(const std::string& key);
+  // For the reader: the number of what an event names, made where there is none; 0 if there are too many.
+  struct Named {
+    uint64_t id = 0;
+    bool ignored = false;
+  };
+  Named ofHandle(const std::string& key);
   uint64_t ofDescriptor(int wd);
   void descriptorGone(int wd);
 

@@ -81,6 +81,7 @@ void FsReader::loop() {
   const int mounts = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
   pollfd fds[4] = {
       {thread_.stopFd(), POLLIN, 0}, {directories_.fanotifyFd(), POLLIN, 0}, {directories_.inotifyFd(), POLLIN, 0}, {mounts, POLLPRI, 0}};
+  uint64_t dropped = 0;
   while (!thread_.stopping()) {
     const int ready = poll(fds, 4, kTickMs);
     if (thread_.stopping()) break;
@@ -100,7 +101,9 @@ void FsReader::loop() {
       if (!drain(directories_.fanotifyFd(), true) || !drain(directories_.inotifyFd(), false)) break;
     }
     publish();
-    if (ring_.bytes() > 0) thread_.wake();
+    // Also of what was dropped: the consumer looks for it.
+    if (ring_.bytes() > 0 || counters_.ringDropped > dropped) thread_.wake();
+    dropped = counters_.ringDropped;
   }
   if (mounts >= 0) close(mounts);
   publish();
@@ -143,21 +146,21 @@ void FsReader::parseFanotify(const uint8_t* p, size_t n) {
     e.mask = static_cast<uint32_t>(m.mask);
     e.pid = m.pid;
     e.flags = kFsFanotify;
-    bool named = false;
+    bool wanted = false;
     for (size_t i = m.metadata_len; i + 4 <= m.event_len;) {
       const auto length = load<uint16_t>(p + at + i + 2);
       if (length < 4 || length > m.event_len - i) {
         counters_.malformed++;
         break;
       }
-      info(p + at + i, length, &e, &named);
+      info(p + at + i, length, &e, &wanted);
       i += length;
     }
     at += m.event_len;
     if ((e.mask & kFsOverflow) != 0) {
       counters_.overflows++;
       give(e);
-    } else if (e.directory != 0 || e.renamedTo != 0) {
+    } else if (wanted) {
       give(e);
     } else {
       counters_.ignored++;
@@ -165,8 +168,8 @@ void FsReader::parseFanotify(const uint8_t* p, size_t n) {
   }
 }
 
-// One information record of an event. `named`: a record with the directory was among them.
-void FsReader::info(const uint8_t* p, size_t n, Event* e, bool* named) {
+// One information record of an event. `wanted`: it happened in a directory that isn't ignored.
+void FsReader::info(const uint8_t* p, size_t n, Event* e, bool* wanted) {
   const uint8_t type = p[0];
   if (type == FAN_EVENT_INFO_TYPE_PIDFD) {
     if (n < 8) return;
@@ -190,20 +193,19 @@ void FsReader::info(const uint8_t* p, size_t n, Event* e, bool* named) {
   if (!directory) {
     // What an event that made or moved a directory is about. Of others the handle isn't needed.
     const bool appeared = (e->mask & (FAN_CREATE | FAN_MOVED_TO)) != 0 || second || e->renamedTo != 0;
-    if ((e->mask & FAN_ONDIR) != 0 && appeared && *named && (e->directory != 0 || e->renamedTo != 0)) {
-      e->target = directories_.ofHandle(key());
-    }
+    if ((e->mask & FAN_ONDIR) != 0 && appeared && *wanted) e->target = directories_.ofHandle(key()).id;
     return;
   }
-  *named = true;
   const char* name = reinterpret_cast<const char*>(p + kHead + bytes);
   const size_t nameBytes = strnlen(name, n - kHead - bytes);
+  const Directories::Named found = directories_.ofHandle(key());
+  if (!found.ignored) *wanted = true;
   if (second) {
-    e->renamedTo = directories_.ofHandle(key());
+    e->renamedTo = found.id;
     e->name2 = name;
     e->name2Bytes = nameBytes;
   } else {
-    e->directory = directories_.ofHandle(key());
+    e->directory = found.id;
     e->name = name;
     e->nameBytes = nameBytes;
   }

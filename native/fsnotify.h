@@ -81,7 +81,7 @@ class FsReader {
   void loop();
   // False when it broke.
   bool drain(int fd, bool isFanotify);
-  void info(const uint8_t* p, size_t n, Event* e, bool* asked);
+  void info(const uint8_t* p, size_t n, Event* e, bool* wanted);
   void give(const Event& e);
   void publish();
 

@@ -14,10 +14,15 @@ const OPEN_QUIET_MS = 1_000;
 const MOST_MS = 2_000;
 const PENDING_MAX = 10_000;
 
-const TYPES: Readonly<Record<number, FileType>> = {
-  ...{ 26411: 'socket', 21609: 'symlink', 16807: 'file', 14406: 'device' },
-  ...{ 9604: 'dir', 4802: 'device', 2401: 'fifo' },
-};
+const TYPES: ReadonlyMap<number, FileType> = new Map([
+  [0o140000, 'socket'],
+  [0o120000, 'symlink'],
+  [0o100000, 'file'],
+  [0o060000, 'device'],
+  [0o040000, 'dir'],
+  [0o020000, 'device'],
+  [0o010000, 'fifo'],
+]);
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
 /** Who did something, and when. */
@@ -97,7 +102,7 @@ export class Changes {
   /** Tells what is quiet. */
   flushQuiet(nowMs: number): void {
     for (const pending of this.pending) {
-      const isOpen = (pending.mask & MASK.modify) !== 0 && (pending.mask & MASK.closeWrite) === 0;
+      const isOpen = (pending.mask & (MASK.modify | MASK.closeWrite | MASK.create)) === MASK.modify;
       const quietMs = isOpen ? OPEN_QUIET_MS : QUIET_MS;
       if (nowMs - pending.lastMs >= quietMs || nowMs - pending.firstMs >= MOST_MS) this.flush(pending);
     }
@@ -182,7 +187,7 @@ export class Changes {
       return;
     }
     this.observations++;
-    const type = now === undefined ? undefined : TYPES[now.mode & 0o170000];
+    const type = now === undefined ? undefined : TYPES.get(now.mode & 0o170000);
     this.sink({
       ...fact,
       ...(type !== undefined && { type }),

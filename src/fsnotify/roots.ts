@@ -24,5 +24,5 @@ export function realPattern(pattern: string): string {
   const leading = names.slice(0, wild < 0 ? -1 : wild);
   const rest = names.slice(leading.length);
   const real = realPath(leading);
-  return [real === '/' ? '' : real, ...rest].join('/');
+  return [real === '/' ? '' : real, ...rest].join('/') || '/';
 }

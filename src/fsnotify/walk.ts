@@ -147,7 +147,9 @@ export class Walk {
   private maskOf(path: string): number {
     const { set, accesses } = this.parts;
     // One of which only directories matter needs no more than what is always told.
-    return set.coversIn(path) ? MASK.modify | MASK.closeWrite | MASK.attrib | (accesses ? MASK.access : 0) : 0;
+    const changes = set.coversIn(path) ? MASK.modify | MASK.closeWrite | MASK.attrib : 0;
+    // A file system is marked with the first of its directories.
+    return changes | (accesses ? MASK.access : 0);
   }
 
   private scan(node: DirectoryNode, isSilent: boolean, nowMs: number): void {

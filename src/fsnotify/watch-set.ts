@@ -97,8 +97,9 @@ export class WatchSet {
     const names = namesOf(path);
     return this.patterns.some(pattern => {
       const depth = pattern.names.length;
+      // One behind the entry's name may be of no length.
       const isReached = depth === names.length + 1 || (pattern.isLiteral && depth === names.length);
-      return leadsTo(pattern, names) && (isReached || pattern.names.slice(0, names.length + 1).includes('**'));
+      return leadsTo(pattern, names) && (isReached || pattern.names.slice(0, names.length + 2).includes('**'));
     });
   }
 

@@ -108,11 +108,14 @@ const BACKENDS: readonly (readonly [string, Options])[] = [
 ];
 
 const PLACES: readonly Place[] = ['disk', 'tmpfs', 'overlay'];
-const CASES = BACKENDS.flatMap(([name, options]) => PLACES.map(where => [name, where, options] as const));
+const CASES = BACKENDS.flatMap(([name, options]) =>
+  (options.plain ? PLACES.slice(0, 1) : PLACES).map(where => [name, where, options] as const),
+);
 
 describe.each(CASES)('%s on %s', (name, where, options) => {
   const knowsWho = options.backend !== 'inotify';
-  const knowsBothEnds = name === 'fanotify';
+  // An overlay's handles can't be opened, so a directory that isn't watched has no path.
+  const knowsBothEnds = name === 'fanotify' && where !== 'overlay';
 
   async function begin(setup = '', more: Options = {}): Promise<Run> {
     const dir = place(where);
@@ -197,7 +200,7 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     expect((await does(run, 'rm -r w/a w/B')).sort()).toEqual([
       ...['deleted w/B', 'deleted w/B/c', 'deleted w/B/c/f', 'deleted w/a', 'deleted w/a/g'],
     ]);
-    expect(run.source.counters()).toMatchObject({ files: 0, dropped: 0, overflows: 0 });
+    expect(run.source.counters()).toMatchObject({ files: 1, dropped: 0, overflows: 0 });
   });
 
   test('1,000 files in a burst, and as many in new directories', async () => {
@@ -267,7 +270,7 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
       'created home/u/.ssh/authorized_keys',
     ]);
     expect(await does(run, 'mv home home2')).toEqual([
-      `deleted home/u/.ssh/authorized_keys${knowsBothEnds ? ' > home2/u/.ssh/authorized_keys' : ''}`,
+      'deleted home/u/.ssh/authorized_keys > home2/u/.ssh/authorized_keys',
     ]);
   });
 
@@ -295,7 +298,8 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     expect(seen).toContain('modified w/old/1');
     expect(seen).toContain('attributes_modified w/old/2');
     expect(seen).toContain('deleted w/old/3');
-    expect(await does(run, 'echo x >> w/d499/f')).toEqual(['modified w/d499/f']);
+    // With so short a queue other programs' events may fill it again, but it's told all the same.
+    expect(await does(run, 'echo x >> w/d499/f; sleep 1')).toEqual(['modified w/d499/f']);
   });
 
   test('an agent that is too slow: told, and everything is found', async () => {
@@ -344,12 +348,48 @@ describe.each(BACKENDS)('%s: mounts', (_, options) => {
   });
 });
 
-test('backend auto watches by inotify what fanotify can’t', async () => {
-  const dir = place('disk');
-  sh({ dir }, 'mkdir w');
-  const run = await watch(dir, {});
-  sh(run, 'echo x > w/a');
-  expect((await quiet(run)).map(one => one.backend)).toEqual(['fanotify']);
+describe('where the kernel refuses', () => {
+  const program = join(import.meta.dir, '../fsnotify/programs/watch.ts');
+
+  /** Runs the program in a user namespace of its own, with at most so many inotify watches, while `action` happens. */
+  async function confined(dir: string, watches: number, action: () => void): Promise<[string, unknown][]> {
+    const script = `echo ${watches} > /proc/sys/user/max_inotify_watches; exec "$@"`;
+    const command = ['unshare', '-Ur', 'sh', '-ec', script, 'sh', process.execPath, program, `${dir}/w/**`];
+    const child = Bun.spawn(command, { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' });
+    const lines: [string, unknown][] = [];
+    let rest = '';
+    for await (const piece of child.stdout) {
+      const whole = (rest + Buffer.from(piece).toString()).split('\n');
+      rest = whole.pop()!;
+      for (const line of whole) lines.push(JSON.parse(line));
+      if (whole.some(line => line.startsWith('["ready"'))) {
+        action();
+        setTimeout(() => void child.stdin.end(), 500);
+      }
+    }
+    return lines;
+  }
+
+  test('fanotify: inotify stands in, and it’s told what is missing', async () => {
+    const dir = place('tmpfs');
+    sh({ dir }, 'mkdir w');
+    const lines = await confined(dir, 100, () => writeFileSync(join(dir, 'w/a'), ''));
+    expect(lines.slice(0, 1)).toEqual([
+      ['note', "files: fanotify can't be used (CAP_SYS_ADMIN is missing): inotify, which can't say who"],
+    ]);
+    expect(lines).toContainEqual(['observation', ['created', `${dir}/w/a`, 'inotify']]);
+  });
+
+  test('more watches: the limit to raise is told once, what is watched goes on', async () => {
+    const dir = place('tmpfs');
+    sh({ dir }, 'mkdir w; echo x > w/a; for i in 1 2 3 4 5 6 7 8 9; do mkdir w/$i; done');
+    const lines = await confined(dir, 8, () => writeFileSync(join(dir, 'w/a'), 'y'));
+    const notes = lines.filter(([what, text]) => what === 'note' && String(text).includes('no more watches'));
+    expect(notes.length).toBe(1);
+    expect(notes[0]![1]).toEndWith(': raise fs.inotify.max_user_watches, or watch less');
+    expect(lines).toContainEqual(['observation', ['modified', `${dir}/w/a`, 'inotify']]);
+    expect(lines.at(-1)![1]).toBeGreaterThanOrEqual(5);
+  });
 });
 
 test('reads, where they are asked for', async () => {

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { matchName, namesOf, WatchSet } from '../../src/fsnotify/watch-set.ts';
+
+describe('what is covered', () => {
+  const set = new WatchSet(
+    ['/etc/passwd', '/etc/cron.d', '/usr/bin/**', '/home/*/.ssh/**', '/var/www/**/*.php', '/srv/a?/x*'],
+    ['/usr/bin/skip', '/usr/bin/**/*.tmp', '/home/bob/**'],
+  );
+  const covered: readonly (readonly [string, boolean])[] = [
+    ['/etc/passwd', true],
+    ['/etc/passwd2', false],
+    ['/etc', false],
+    ['/etc/cron.d', true],
+    ['/etc/cron.d/job', true],
+    ['/etc/cron.d/sub/job', false],
+    ['/usr/bin', true],
+    ['/usr/bin/a/b/c', true],
+    ['/usr/binary', false],
+    ['/usr/bin/skip', false],
+    ['/usr/bin/skip/deep/er', false],
+    ['/usr/bin/x/y.tmp', false],
+    ['/usr/bin/x/y.tmp/z', false],
+    ['/home/eve/.ssh', true],
+    ['/home/eve/.ssh/authorized_keys', true],
+    ['/home/eve/x/.ssh/y', false],
+    ['/home/bob/.ssh/authorized_keys', false],
+    ['/var/www/x.php', true],
+    ['/var/www/a/b/x.php', true],
+    ['/var/www/a/b/x.txt', false],
+    ['/srv/a1/x', true],
+    ['/srv/a12/x', false],
+    ['/srv/a1/y', false],
+  ];
+  test.each(covered)('%s: %p', (path, expected) => expect(set.covers(path)).toBe(expected));
+
+  const walked: readonly (readonly [string, boolean])[] = [
+    ['/', true],
+    ['/etc', true],
+    ['/etc/cron.d', true],
+    ['/etc/cron.d/sub', false],
+    ['/usr/bin/a', true],
+    ['/usr/bin/skip', false],
+    ['/home', true],
+    ['/home/eve', true],
+    ['/home/eve/x', false],
+    ['/home/bob', false],
+    ['/var/www/a/b', true],
+    ['/opt', false],
+  ];
+  test.each(walked)('walks %s: %p', (path, expected) => expect(set.descends(path)).toBe(expected));
+
+  test('of which directories the entries matter', () => {
+    const inside = ['/', '/etc', '/etc/cron.d', '/usr', '/usr/bin', '/home', '/home/eve', '/home/eve/.ssh', '/srv/a1'];
+    expect(inside.map(path => set.coversIn(path))).toEqual([false, true, true, true, true, false, true, true, true]);
+  });
+});
+
+test('the root directory with everything', () => {
+  const set = new WatchSet(['/**'], ['/proc']);
+  expect(['/', '/a', '/a/b', '/proc/1'].map(path => set.covers(path))).toEqual([true, true, true, false]);
+});
+
+test('a covered path lies in directories that are walked', () => {
+  const name = fc.constantFrom('a', 'b', 'ab', '*', '?', 'a*', '**');
+  const path = fc.array(fc.constantFrom('a', 'b', 'ab', 'ba', 'c'), { minLength: 1, maxLength: 5 });
+  const patterns = fc.array(fc.array(name, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(
+      patterns,
+      fc.array(fc.array(name, { minLength: 2, maxLength: 3 }), { maxLength: 1 }),
+      path,
+      (some, not, names) => {
+        const text = (one: readonly string[]): string => `/${one.join('/')}`;
+        const set = new WatchSet(some.map(text), not.map(text));
+        if (!set.covers(text(names))) return;
+        for (let depth = 0; depth < names.length; depth++) expect(set.descends(text(names.slice(0, depth)))).toBe(true);
+        expect(set.coversIn(text(names.slice(0, -1)))).toBe(true);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a name’s wildcards are what a regular expression says', () => {
+  const letters = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 6 });
+  const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 6 });
+  fc.assert(
+    fc.property(pattern, letters, (glob, name) => {
+      const regex = new RegExp(`^${glob.replaceAll('*', '.*').replaceAll('?', '.')}$`);
+      expect(matchName(glob, name)).toBe(regex.test(name));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('hostile names cost little', () => {
+  const start = performance.now();
+  expect(matchName(`${'*a'.repeat(100)}b`, 'a'.repeat(255))).toBe(false);
+  const deep = new WatchSet([`/${'**/a/'.repeat(20)}b`]);
+  expect(deep.covers(`/${'a/'.repeat(2_000)}c`)).toBe(false);
+  expect(performance.now() - start).toBeLessThan(1_000);
+});
+
+test('names of a path', () => expect(namesOf('//a/./b/')).toEqual(['a', 'b']));
