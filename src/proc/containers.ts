@@ -45,10 +45,10 @@ interface Change {
 }
 
 export interface ContainerCounters {
-  readonly known: number;
-  readonly reads: number;
+  readonly containers: number;
+  readonly containerReads: number;
   /** Ids that somebody else's container has. */
-  readonly refused: number;
+  readonly containersRefused: number;
 }
 
 export class Containers {
@@ -73,7 +73,11 @@ export class Containers {
   }
 
   get counters(): ContainerCounters {
-    return { known: this.#byId.size, reads: this.#reads, refused: this.#refused };
+    return {
+      containers: this.#byId.size,
+      containerReads: this.#reads,
+      containersRefused: this.#refused,
+    };
   }
 
   /** What /proc says of a process; what it is said to have inherited, where that says nothing (it ended, or it was moved out). */

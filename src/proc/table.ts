@@ -34,7 +34,7 @@ export interface ProcessTableOptions {
   readonly maxBytes?: number;
 }
 
-export interface ProcessTableCounters {
+export interface ProcessTableCounters extends ContainerCounters {
   readonly entries: number;
   readonly bytes: number;
   readonly evicted: number;
@@ -42,7 +42,6 @@ export interface ProcessTableCounters {
   readonly unverified: number;
   readonly procReads: number;
   readonly sweeps: number;
-  readonly containers: ContainerCounters;
 }
 
 const DEFAULT_CAPACITY = 65_536;
@@ -98,7 +97,7 @@ export class ProcessTable {
       unverified: this.#resolver.unverified,
       procReads: this.#resolver.procReads,
       sweeps: this.#sweeper.passes,
-      containers: this.#containers.counters,
+      ...this.#containers.counters,
     };
   }
 

@@ -3,8 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openContainers } from '../../src/proc/container-reader.ts';
+import { openProcfs } from '../../src/proc/procfs.ts';
 import { type AgentRun, action, agent, at, folder, guardKernel, jsonLines, type Line, puppy, text } from './agent.ts';
 
 guardKernel();
@@ -137,5 +139,53 @@ describe('a container', () => {
     expect(of(jsonLines(out).filter(line => at(line, 'event.kind') === 'event'))).toEqual(
       of(agentRun.lines().filter(line => at(line, 'event.kind') === 'event')),
     );
+  });
+});
+
+describe('cgroups that others than root make', () => {
+  const top = join(cgroupMount(), `puppy-${MARK}`);
+  const id = randomBytes(32).toString('hex');
+
+  beforeAll(() => {
+    mkdirSync(join(top, 'root', id, 'init'), { recursive: true });
+    mkdirSync(join(top, 'user'));
+    chownSync(join(top, 'user'), 1000, 1000);
+    mkdirSync(join(top, 'user', `docker-${id}.scope`));
+  });
+  afterAll(() => {
+    for (const path of [`/root/${id}/init`, `/root/${id}`, '/root', `/user/docker-${id}.scope`, '/user', ''])
+      rmdirSync(top + path);
+  });
+
+  test("are told with their owner; root's are not", () => {
+    const reader = openContainers(openProcfs());
+    const found = reader.list()?.filter(ref => ref.id === id);
+    expect(found?.sort((a, b) => (a.owner ?? 0) - (b.owner ?? 0))).toEqual([
+      { id, scope: `/puppy-${MARK}/root/${id}` },
+      { id, runtime: 'docker', scope: `/puppy-${MARK}/user/docker-${id}.scope`, owner: 1000 },
+    ]);
+    // Nothing has changed.
+    expect(reader.list()).toBeUndefined();
+  });
+
+  test('a process below a container is in it; one that calls itself a container inside of another is in both', async () => {
+    const reader = openContainers(openProcfs());
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const inner = 'e'.repeat(64);
+    const nested = join(top, 'root', id, `docker-${inner}.scope`);
+    mkdirSync(nested);
+    try {
+      expect(reader.ofProcess(child.pid!)).toBe('host');
+      writeFileSync(join(top, 'root', id, 'init/cgroup.procs'), String(child.pid));
+      expect(reader.ofProcess(child.pid!)).toMatchObject({ id });
+      expect(reader.processes(`/puppy-${MARK}/root/${id}`)).toEqual([]);
+      writeFileSync(join(nested, 'cgroup.procs'), String(child.pid));
+      expect(reader.ofProcess(child.pid!)).toMatchObject({ id: inner, outer: id });
+    } finally {
+      child.kill('SIGKILL');
+      await new Promise(done => child.on('exit', done));
+      rmdirSync(nested);
+    }
+    expect(reader.ofProcess(child.pid!)).toBeUndefined();
   });
 });

@@ -155,7 +155,7 @@ describe("nobody passes for another's container", () => {
     host.where.set(601, docker(B, { scope: `/docker/${A}/docker/${B}`, outer: A }));
     table.exec(exec(T + 2, 602, 200, '/usr/bin/runc'));
     expect(table.exec(exec(T + 3, 601, 602, '/bin/sh')).image.container?.id).toBe(A);
-    expect(table.counters.containers.refused).toBe(1);
+    expect(table.counters.containersRefused).toBe(1);
   });
 
   test('the id of a container, in what a user was given of the cgroups: none', () => {
@@ -244,7 +244,7 @@ describe('what is known of a container', () => {
         table.tick(T + 2 + i);
       }
     }
-    expect(table.counters.containers.known).toBeLessThanOrEqual(4_096);
+    expect(table.counters.containers).toBeLessThanOrEqual(4_096);
     host.where.set(701, docker(A, { scope: `/user.slice/docker-${A}.scope`, owner: 1000 }));
     expect(table.exec(exec(T + 200, 701, 700, '/bin/sh')).image.container?.id).not.toBe(A);
   });
