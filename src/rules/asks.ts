@@ -77,7 +77,17 @@ function foldedTest(test: Extract<Test, { op: 'glob' | 'word' }>): OneValueTest 
   return { ...test, glob: mapLiterals(test.glob, fold) };
 }
 
+/** Lists that are longer together are compared through a set: both may be arguments of a program that wants to take our time. */
+const PAIRS_MAX = 256;
+
 function refers(values: Values, others: Values, how: FieldrefHow, cased: boolean): boolean {
+  if (how === 'equals' && values.count * others.count > PAIRS_MAX) {
+    const form = (text: string): string => (cased ? text : fold(text));
+    const wanted = new Set<string>();
+    for (let j = 0; j < others.count; j++) wanted.add(form(others.items[j]!));
+    for (let i = 0; i < values.count; i++) if (wanted.has(form(values.items[i]!))) return true;
+    return false;
+  }
   for (let i = 0; i < values.count; i++) {
     const a = cased ? values.items[i]! : fold(values.items[i]!);
     for (let j = 0; j < others.count; j++) {

@@ -6,7 +6,7 @@ import { base64, base64offset, utf16, windash } from '../../src/rules/encode.ts'
 import { containsWord, isWord, matchGlob, parseGlob } from '../../src/rules/glob.ts';
 import { LinearRegex } from '../../src/rules/regex.ts';
 import { compileRuleset } from '../../src/rules/ruleset.ts';
-import { rule } from './helpers.ts';
+import { exec, rule } from './helpers.ts';
 
 describe('addresses', () => {
   const isIn = (ip: string, network: string): boolean => inNetwork(parseNetwork(network)!, parseIp(ip)!);
@@ -145,6 +145,18 @@ describe('regular expressions', () => {
     expect(literals('(foo|b*)')).toEqual([]);
     expect(literals('a{3}')).toEqual(['aaa']);
     expect(literals('.*')).toEqual([]);
+  });
+});
+
+describe('a field that refers to another', () => {
+  test('long lists of arguments are compared in linear time', () => {
+    const detection = { s: { 'process.args|fieldref': 'process.parent.args' }, condition: 's' };
+    const ruleset = compileRuleset([rule({ detection })]);
+    const many = (prefix: string): string[] => Array.from({ length: 60_000 }, (_, i) => `${prefix}${i}`);
+    const start = performance.now();
+    expect(ruleset.evaluate(exec({ args: many('a') }, { args: many('b') }))).toEqual([]);
+    expect(ruleset.evaluate(exec({ args: [...many('a'), 'Same'] }, { args: [...many('b'), 'same'] })).length).toBe(1);
+    expect(performance.now() - start).toBeLessThan(2_000);
   });
 });
 
