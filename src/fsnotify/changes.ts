@@ -1,8 +1,8 @@
 // Events of files become observations: gathered while they come in a burst, decided by what is there when it's quiet, told once
 // (edge: looks at files). Renames are told at once, since everything after them has another path.
 
-import type { FileKind, FileObservation, FileType, Teller } from './observation.ts';
-import { decide, entryOf, MASK, type Pending } from './pending.ts';
+import type { FileKind, FileObservation, FileType } from './observation.ts';
+import { type Doing, decide, entryOf, MASK, type Pending } from './pending.ts';
 import { look, type RawEvent, type Stat } from './reader.ts';
 import type { DirectoryNode, DirectoryTree, Entry } from './tree.ts';
 import type { WatchSet } from './watch-set.ts';
@@ -24,14 +24,6 @@ const TYPES: ReadonlyMap<number, FileType> = new Map([
   [0o010000, 'fifo'],
 ]);
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
-
-/** Who did something, and when. */
-export interface Doing {
-  readonly pid: number;
-  readonly pidAlive: boolean;
-  readonly timeMs: number;
-  readonly teller: Teller;
-}
 
 export const doingOf = (raw: RawEvent): Doing => ({
   pid: raw.pid,

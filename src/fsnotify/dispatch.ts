@@ -1,8 +1,8 @@
 // One raw event after the other: keeps the tree as the kernel tells it, and hands what concerns files to `Changes` (edge: looks at files).
 
-import { type Changes, type Doing, doingOf } from './changes.ts';
+import { type Changes, doingOf } from './changes.ts';
 import { type Move, Moves } from './moves.ts';
-import { entryOf, MASK } from './pending.ts';
+import { type Doing, entryOf, MASK } from './pending.ts';
 import { type FsReader, look, type RawEvent } from './reader.ts';
 import type { DirectoryNode, DirectoryTree } from './tree.ts';
 import type { Walk } from './walk.ts';
@@ -153,25 +153,13 @@ export class Dispatch {
     if (child === undefined) {
       this.walk.appear(node, name, target, 'found');
     } else if (this.set.descends(path)) {
-      this.reconcile(child, node, name, doing);
+      const former = child.path;
+      this.tree.attach(child, node, name);
+      if (this.set.coversAllIn(former) && this.set.coversAllIn(path)) return;
+      // Some of what is beneath may be covered now, or no longer.
+      child.former ??= { path: former, doing };
+      this.walk.enqueue(child, false);
     } else this.walk.gone(child, doing, 'moved_away', path);
-  }
-
-  /** A directory has another path: what is covered beneath may be other files now. */
-  private reconcile(child: DirectoryNode, parent: DirectoryNode, name: string, doing: Doing): void {
-    const covered: { path: string; node: DirectoryNode; name: string }[] = [];
-    const nodes = child.all();
-    for (const one of nodes)
-      for (const entry of one.entries.keys()) covered.push({ path: one.pathOf(entry), node: one, name: entry });
-    this.tree.attach(child, parent, name);
-    for (const was of covered) {
-      const path = was.node.pathOf(was.name);
-      if (this.set.covers(path)) continue;
-      this.changes.movedAway(was.path, path, was.node.entries.get(was.name), doing, ['moved_away']);
-      this.tree.deleteEntry(was.node, was.name);
-    }
-    for (const one of nodes) if (one !== child && !this.set.descends(one.path)) this.walk.forget(one);
-    this.walk.enqueue(child, false);
   }
 
   private movedOut(move: Move, to: string | undefined): void {

@@ -27,6 +27,14 @@ export const MASK = {
   changed: 0x4_0000,
 } as const;
 
+/** Who did something, and when. */
+export interface Doing {
+  readonly pid: number;
+  readonly pidAlive: boolean;
+  readonly timeMs: number;
+  readonly teller: Teller;
+}
+
 export interface Pending {
   readonly node: DirectoryNode;
   readonly name: string;

@@ -91,6 +91,7 @@ export class FsSource {
   private notes = 0;
   private readonly noted = new Set<string>();
   private isDown = false;
+  private final: FsCounters | undefined;
   private whenReady: (() => void) | undefined;
 
   constructor(options: FsSourceOptions, sinks: FsSourceSinks) {
@@ -168,13 +169,15 @@ export class FsSource {
     clearTimeout(this.flushTimer);
     if (this.walkTimer !== undefined) clearImmediate(this.walkTimer);
     this.tick(Date.now());
+    this.final = this.counters();
     running.reader.close();
     this.running = undefined;
     this.whenReady?.();
   }
 
   counters(): FsCounters {
-    const { running } = this;
+    const { running, final } = this;
+    if (running === undefined && final !== undefined) return final;
     const stats = running?.reader.stats();
     return {
       events: stats?.events ?? 0,

@@ -1,7 +1,7 @@
 // The directories that are watched and what was last seen in them, so that a number of the kernel's becomes a path, and a loss can be
 // made good by comparing. Kept by events in their order: a path is the one at the time of the event. Pure.
 
-import type { Pending } from './pending.ts';
+import type { Doing, Pending } from './pending.ts';
 
 /** What was last seen of a file. */
 export interface Entry {
@@ -14,11 +14,18 @@ export interface Entry {
   readonly told: boolean;
 }
 
+/** Where a directory was before a rename, until what that means for its entries was told. */
+export interface Former {
+  readonly path: string;
+  readonly doing: Doing;
+}
+
 export class DirectoryNode {
   /** The reader's number; 0 while nothing watches it. */
   id: number;
   parent: DirectoryNode | undefined;
   name: string;
+  former: Former | undefined;
   readonly children = new Map<string, DirectoryNode>();
   readonly entries = new Map<string, Entry>();
   readonly pending = new Map<string, Pending>();

@@ -1,11 +1,11 @@
 // Finds directories and what they hold: at the start silently, later to tell what no event told. In slices, beside the stream of events
 // (edge: looks at directories).
 
-import type { Changes, Doing } from './changes.ts';
+import type { Changes } from './changes.ts';
 import { isWalked, type Mount } from './mounts.ts';
-import { differs, entryOf, isDirectoryMode, MASK } from './pending.ts';
-import { type FsReader, type ListedEntry, list } from './reader.ts';
-import type { DirectoryNode, DirectoryTree } from './tree.ts';
+import { type Doing, differs, entryOf, isDirectoryMode, MASK } from './pending.ts';
+import { type FsReader, type ListedEntry, list, look } from './reader.ts';
+import type { DirectoryNode, DirectoryTree, Former } from './tree.ts';
 import type { WatchSet } from './watch-set.ts';
 
 const SLICE_MS = 10;
@@ -164,6 +164,7 @@ export class Walk {
         `${node.path} has more than ${LIST_MAX} entries: after a loss, changes in it may go unseen`,
       );
     }
+    if (node.former !== undefined) this.settle(node, node.former);
     const found: Doing = { pid: 0, pidAlive: false, timeMs: Date.now(), teller: 'scan' };
     for (const entry of listing.entries) {
       const path = node.pathOf(entry.name);
@@ -183,6 +184,22 @@ export class Walk {
       if (!there.has(name)) changes.touch(node, name, MASK.vanished, found, nowMs);
   }
 
+  /** A directory above was renamed: what became of these entries is told where the directory's own rename wasn't, or isn't all. */
+  private settle(node: DirectoryNode, { path: former, doing }: Former): void {
+    const { tree, set, changes } = this.parts;
+    node.former = undefined;
+    const isTold = set.covers(node.path);
+    for (const [name, entry] of node.entries) {
+      const path = node.pathOf(name);
+      const isCovered = set.covers(path);
+      if (isCovered && !isTold) changes.renamed(path, `${former}/${name}`, entry, doing, look(path));
+      if (isCovered) continue;
+      changes.movedAway(`${former}/${name}`, path, entry, doing, ['moved_away']);
+      tree.deleteEntry(node, name);
+    }
+    for (const child of node.children.values()) child.former ??= { path: `${former}/${child.name}`, doing };
+  }
+
   private scanDirectory(node: DirectoryNode, { name }: ListedEntry, isSilent: boolean, found: Doing): void {
     const child = node.children.get(name);
     if (child === undefined) {
@@ -190,6 +207,10 @@ export class Walk {
       return;
     }
     if (!this.isWalkable(child.path)) return;
+    if (!this.parts.set.descends(child.path)) {
+      this.forget(child);
+      return;
+    }
     const watched = this.parts.reader.watch(child.path, this.maskOf(child.path));
     if (typeof watched === 'number') return;
     if (child.id === 0 && this.parts.tree.get(watched.id) === undefined) this.parts.tree.setId(child, watched.id);

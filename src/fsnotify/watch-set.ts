@@ -66,7 +66,8 @@ export class WatchSet {
 
   constructor(patterns: readonly string[], excludes: readonly string[] = []) {
     this.patterns = patterns.map(parse);
-    this.excludes = excludes.map(parse);
+    // What lies beneath is excluded with it.
+    this.excludes = excludes.map(text => parse(`${text}/**`));
   }
 
   /** Whether what happens to this path is told. */
@@ -103,12 +104,21 @@ export class WatchSet {
     });
   }
 
+  /** Whether everything beneath a directory is covered, wherever in it. */
+  coversAllIn(path: string): boolean {
+    const names = namesOf(path);
+    return (
+      this.patterns.some(({ names: [...wanted] }) => {
+        const isTree = wanted.pop() === '**' && !wanted.some(hasWildcard);
+        return isTree && wanted.length <= names.length && matchNames(wanted, names, wanted.length);
+      }) && !this.excludes.some(exclude => leadsTo(exclude, names))
+    );
+  }
+
   private excluded(path: string, names: readonly string[]): boolean {
-    for (const pattern of this.excludes) {
-      if (!`${path}/`.startsWith(pattern.prefix)) continue;
-      for (let count = 1; count <= names.length; count++) if (matchNames(pattern.names, names, count)) return true;
-    }
-    return false;
+    return this.excludes.some(
+      ({ prefix, names: pattern }) => `${path}/`.startsWith(prefix) && matchNames(pattern, names),
+    );
   }
 }
 

@@ -56,6 +56,12 @@ describe('what is covered', () => {
   });
 });
 
+test('of which directories everything matters', () => {
+  const set = new WatchSet(['/a/**', '/b/*/**', '/c'], ['/a/x/**/y', '/a/z*']);
+  const paths = ['/', '/a', '/a/b', '/a/b/c', '/a/x', '/a/x/1', '/a/zz', '/b/1', '/c'];
+  expect(paths.filter(path => set.coversAllIn(path))).toEqual(['/a/b', '/a/b/c']);
+});
+
 test('the root directory with everything', () => {
   const set = new WatchSet(['/**'], ['/proc']);
   expect(['/', '/a', '/a/b', '/proc/1'].map(path => set.covers(path))).toEqual([true, true, true, false]);
@@ -99,6 +105,8 @@ test('hostile names cost little', () => {
   expect(matchName(`${'*a'.repeat(100)}b`, 'a'.repeat(255))).toBe(false);
   const deep = new WatchSet([`/${'**/a/'.repeat(20)}b`]);
   expect(deep.covers(`/${'a/'.repeat(2_000)}c`)).toBe(false);
+  const excluding = new WatchSet(['/**'], ['/**/a/**/b', '/a/**/a/*/c']);
+  for (let i = 0; i < 100; i++) expect(excluding.covers(`/${'a/'.repeat(2_000)}c${i}`)).toBe(true);
   expect(performance.now() - start).toBeLessThan(1_000);
 });
 

@@ -274,6 +274,17 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     ]);
   });
 
+  test('a directory that is renamed within globs: what is covered changes with it', async () => {
+    const dir = place(where);
+    sh({ dir }, 'mkdir -p web/a/pub web/b; echo x > web/a/pub/x.php; echo x > web/a/pub/x.txt; echo x > web/b/x.php');
+    const run = await watch(dir, { ...options, paths: [`${dir}/web/*/pub/*.php`, `${dir}/web/b/*.php`] });
+    expect(await does(run, 'mv web/b web/c')).toEqual(['deleted web/b/x.php > web/c/x.php']);
+    expect(await does(run, 'mv web/a/pub web/b')).toEqual(['renamed web/b/x.php < web/a/pub/x.php']);
+    expect(
+      await does(run, 'echo y >> web/b/x.php; echo y >> web/c/x.php; mkdir web/c/pub; echo y > web/c/pub/y.php'),
+    ).toEqual([...['modified web/b/x.php', 'created web/c/pub/y.php']]);
+  });
+
   test('a queue that overflows: told, and everything is found', async () => {
     const kind = knowsWho ? 'fanotify' : 'inotify';
     const sysctl = `/proc/sys/fs/${kind}/max_queued_events`;
