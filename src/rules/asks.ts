@@ -1,9 +1,10 @@
 // The questions that aren't plain literals, asked of a field's values. Shared by the compiled rules and the interpreter. Pure.
 
-import type { DatePart, FieldrefHow, Test } from './ast.ts';
+import type { DatePart, Test } from './ast.ts';
 import { inNetwork, parseIp } from './cidr.ts';
 import { containsWord, fold, mapLiterals, matchGlob } from './glob.ts';
-import { Values } from './values.ts';
+import { firstReferring } from './refers.ts';
+import type { Values } from './values.ts';
 
 /** `folded` are the values' folded forms, aligned with `values.items`; `other` gives the values of the field referred to. */
 export function ask(
@@ -18,7 +19,7 @@ export function ask(
     case 'null':
       return values.hasNull || values.count === 0;
     case 'fieldref':
-      return refers(values, other(test.field), test.how, test.cased);
+      return firstReferring(values, other(test.field), test.how, test.cased) >= 0;
     default:
       break;
   }
@@ -56,56 +57,20 @@ export function firstThatHolds(
 ) {
   if (test.op === 'null' || (test.op === 'exists' && !test.wanted)) return undefined;
   if (test.op === 'exists') return values.count > 0 ? values.items[0] : undefined;
-  const one = new Values();
+  if (test.op === 'fieldref') {
+    const index = firstReferring(values, other(test.field), test.how, test.cased);
+    return index < 0 ? undefined : values.items[index];
+  }
   const isFolded = (test.op === 'glob' || test.op === 'word') && !test.cased;
   const asked = isFolded ? foldedTest(test) : test;
   const items = isFolded ? folded() : values.items;
-  for (let i = 0; i < values.count; i++) {
-    if (asked.op !== 'fieldref') {
-      if (askOne(asked as OneValueTest, items[i]!)) return values.items[i];
-      continue;
-    }
-    one.clear();
-    one.add(values.items[i]);
-    if (refers(one, other(asked.field), asked.how, asked.cased)) return values.items[i];
-  }
+  for (let i = 0; i < values.count; i++) if (askOne(asked, items[i]!)) return values.items[i];
   return undefined;
 }
 
 function foldedTest(test: Extract<Test, { op: 'glob' | 'word' }>): OneValueTest {
   if (test.op === 'word') return { ...test, text: fold(test.text) };
   return { ...test, glob: mapLiterals(test.glob, fold) };
-}
-
-/** Lists that are longer together are compared through a set: both may be arguments of a program that wants to take our time. */
-const PAIRS_MAX = 256;
-
-function refers(values: Values, others: Values, how: FieldrefHow, cased: boolean): boolean {
-  if (how === 'equals' && values.count * others.count > PAIRS_MAX) {
-    const form = (text: string): string => (cased ? text : fold(text));
-    const wanted = new Set<string>();
-    for (let j = 0; j < others.count; j++) wanted.add(form(others.items[j]!));
-    for (let i = 0; i < values.count; i++) if (wanted.has(form(values.items[i]!))) return true;
-    return false;
-  }
-  for (let i = 0; i < values.count; i++) {
-    const a = cased ? values.items[i]! : fold(values.items[i]!);
-    for (let j = 0; j < others.count; j++) {
-      const b = cased ? others.items[j]! : fold(others.items[j]!);
-      if (
-        how === 'equals'
-          ? a === b
-          : how === 'contains'
-            ? a.includes(b)
-            : how === 'startswith'
-              ? a.startsWith(b)
-              : a.endsWith(b)
-      ) {
-        return true;
-      }
-    }
-  }
-  return false;
 }
 
 function compares(test: Extract<Test, { op: 'compare' }>, value: string): boolean {
