@@ -35,7 +35,7 @@ function workload(): ExecEvent[] {
     const commandLine = line.replaceAll('#', String(i));
     const credentials = { uid: { id: 1000, name: 'builder' } };
     return exec(
-      { pid: 1000 + i, executable, invoked: [executable], commandLine, cwd: `/srv/work/${i % 50}`, credentials },
+      { pid: 1000 + i, executable, invoked: [executable], commandLine, cwd: `/srv/builds/${i % 50}`, credentials },
       { executable: '/usr/bin/bash', commandLine: `bash ./build.sh --jobs ${i % 8}` },
       recordsOf(executable, commandLine),
     );
@@ -57,7 +57,7 @@ function recordsOf(exe: string, commandLine: string): RecordView[] {
   return [
     record('SYSCALL', { ...call, exe, comm: args[0]!, key: 'puppy' }),
     record('EXECVE', { argc: String(args.length), ...Object.fromEntries(args.map((arg, i) => [`a${i}`, arg])) }),
-    record('CWD', { cwd: '/srv/work' }),
+    record('CWD', { cwd: '/srv/builds' }),
     record('PATH', { item: '0', name: exe, nametype: 'NORMAL', mode: '0100755' }),
     record('PATH', { item: '1', name: '/lib64/ld-linux-x86-64.so.2', nametype: 'NORMAL', mode: '0100755' }),
     record('PROCTITLE', { proctitle: commandLine }),

@@ -73,7 +73,7 @@ export function execLines(i: number): string {
   return `${head('SYSCALL')}arch=c000003e syscall=59 success=yes exit=0 a0=5588d8c32e78 a1=5588d8c32ba0 a2=5588d8c32d58 a3=8 items=2 ppid=${parent} pid=${pidOf(i)} auid=1000 uid=${uid} gid=${uid} euid=${uid} suid=${uid} fsuid=${uid} egid=${uid} sgid=${uid} fsgid=${uid} tty=pts0 ses=3 comm="${comm}" exe="${executable}" key="puppy-exec"
 ${head('BPRM_FCAPS')}fver=0 fp=0 fi=0 fe=0 old_pp=000001fffeffffff old_pi=0 old_pe=000001fffeffffff old_pa=0 pp=000001fffeffffff pi=0 pe=000001fffeffffff pa=0 frootid=0
 ${head('EXECVE')}argc=${args.length} ${args.map((arg, n) => `a${n}=${encoded(arg)}`).join(' ')}
-${head('CWD')}cwd="/srv/work/${i % 50}"
+${head('CWD')}cwd="/srv/builds/${i % 50}"
 ${head('PATH')}item=0 name="${executable}" inode=${inode} ${file}
 ${head('PATH')}item=1 name="/lib64/ld-linux-x86-64.so.2" inode=325835 ${file}
 ${head('PROCTITLE')}proctitle=${hex(args.join('\0'))}
