@@ -1,13 +1,13 @@
 // Texts of /proc about cgroups and mounts: text in, facts out. Pure.
 
+import { withoutDeleted } from './parse.ts';
+
 /** A line of /proc/PID/cgroup. */
 export interface CgroupLine {
   /** `` for the one of version 2, else the controllers or `name=systemd`. */
   readonly hierarchy: string;
   readonly path: string;
 }
-
-const DELETED = ' (deleted)';
 
 /** All lines, version 2 first: it alone keeps its path when a process has ended but isn't waited for. */
 export function parseCgroup(text: string): CgroupLine[] {
@@ -16,11 +16,7 @@ export function parseCgroup(text: string): CgroupLine[] {
     const first = line.indexOf(':');
     const second = line.indexOf(':', first + 1);
     if (first < 1 || second < 0) continue;
-    const path = line.slice(second + 1);
-    const entry = {
-      hierarchy: line.slice(first + 1, second),
-      path: path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path,
-    };
+    const entry = { hierarchy: line.slice(first + 1, second), path: withoutDeleted(line.slice(second + 1)) };
     if (entry.hierarchy === '') lines.unshift(entry);
     else lines.push(entry);
   }

@@ -1,6 +1,7 @@
 // Process images: made once, never changed. Pure.
 
 import type { Container, Credentials, Login, Origin, ProcessImage } from '../core/event.ts';
+import { withoutDeleted } from './parse.ts';
 
 /** What an image is made of; unlike in an image, `undefined` stands for absent. */
 export interface ImageParts {
@@ -82,13 +83,7 @@ export function boundedImage(image: ProcessImage, maxBytes: number): ProcessImag
   return makeImage({ ...image, args, foreignRoot: image.foreignRoot === true });
 }
 
-const DELETED = ' (deleted)';
-
 /** The same executable, whether or not its file has been deleted meanwhile. */
 export function sameExecutable(a: string, b: string): boolean {
   return a === b || withoutDeleted(a) === withoutDeleted(b);
-}
-
-function withoutDeleted(path: string): string {
-  return path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
 }

@@ -3,10 +3,16 @@
 import { safeText } from '../core/text.ts';
 
 const UNSET_ID = 0xffffffff;
+const DELETED = ' (deleted)';
 /** PF_KTHREAD in /proc/PID/stat's flags. */
 const KERNEL_THREAD = 0x00200000;
 const CLOSE_PAREN = 0x29;
 const OPEN_PAREN = 0x28;
+
+/** A path without what the kernel adds where its file or directory has been removed. */
+export function withoutDeleted(path: string): string {
+  return path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
+}
 
 export interface StatFacts {
   readonly comm: string;

@@ -12,6 +12,7 @@ import {
   parseStat,
   parseStatus,
   ttyName,
+  withoutDeleted,
 } from './parse.ts';
 
 export const DEFAULT_ARGV_MAX_BYTES = 32_768;
@@ -19,7 +20,6 @@ export const DEFAULT_ARGV_MAX_BYTES = 32_768;
 const SMALL_BYTES = 8_192;
 /** exe, cwd and cmdline are read one after another: an exec in between is seen by a changed exe or start time, and they are read again. */
 const READ_ATTEMPTS = 3;
-const DELETED = ' (deleted)';
 
 export interface Procfs {
   readProcess(pid: number): ProcFacts | undefined;
@@ -94,14 +94,14 @@ export function openProcfs(options: ProcfsOptions = {}): Procfs {
     const truncated = argvLength > argvMaxBytes;
     const args = argvLength > 0 ? parseCmdline(large, truncated ? argvMaxBytes : argvLength) : undefined;
     if (startTicks(pid) !== startTimeTicks || readLink(`${dir}/exe`) !== exe) return 'changed';
-    const exeDeleted = exe?.endsWith(DELETED) === true;
+    const exePath = exe && withoutDeleted(exe);
     return {
       ...facts,
       ...(args !== undefined && { args }),
       ...(truncated && { argsTruncated: true as const }),
-      ...(exe !== undefined && { exe: exeDeleted ? exe.slice(0, -DELETED.length) : exe }),
-      ...(exeDeleted && { exeDeleted: true as const }),
-      ...(cwd !== undefined && { cwd: cwd.endsWith(DELETED) ? cwd.slice(0, -DELETED.length) : cwd }),
+      ...(exePath !== undefined && { exe: exePath }),
+      ...(exePath !== exe && { exeDeleted: true as const }),
+      ...(cwd !== undefined && { cwd: withoutDeleted(cwd) }),
       ...(root !== undefined && { root }),
     };
   };
