@@ -1,5 +1,6 @@
 // Recording what the host answered, and answering from such a recording: with it a replay sees what the live run saw.
 
+import { Answers } from '../core/answers.ts';
 import type { HostFacts } from './facts.ts';
 
 type FactName = keyof HostFacts;
@@ -42,32 +43,22 @@ export interface ReplayedFacts extends HostFacts {
  * recorded. A call that isn't in the recording gets `undefined`.
  */
 export function replayFacts(lines: Iterable<string>): ReplayedFacts {
-  const answers = new Map<string, { values: unknown[]; next: number }>();
+  const answers = new Answers<unknown>();
   let malformed = 0;
   let unanswered = 0;
   for (const line of lines) {
     // What new_terms rules knew stands beside the host's answers.
     if (line === '' || line.startsWith('{"f":"term"')) continue;
     const call = parseCall(line);
-    if (call === undefined) {
-      malformed++;
-      continue;
-    }
-    const queue = answers.get(call.key);
-    if (queue === undefined) answers.set(call.key, { values: [call.value], next: 0 });
-    else queue.values.push(call.value);
+    if (call === undefined) malformed++;
+    else answers.add(call.key, call.value);
   }
-  const take = (key: string): unknown => {
-    const queue = answers.get(key);
-    if (queue === undefined || queue.next >= queue.values.length) {
-      unanswered++;
-      return undefined;
-    }
-    return queue.values[queue.next++];
+  const unknown = (): undefined => {
+    unanswered++;
   };
   // The recording is the agent's own file: its values have the types that were written.
   const answer = <K extends FactName>(f: K, a?: number | string): ReturnType<HostFacts[K]> =>
-    take(callKey(f, a)) as ReturnType<HostFacts[K]>;
+    answers.take(callKey(f, a), unknown) as ReturnType<HostFacts[K]>;
   return {
     malformed,
     unanswered: () => unanswered,

@@ -1,5 +1,6 @@
 // What `new_terms` rules knew, in a recording: beside the host's answers, so that its replay gives the same verdicts. Pure.
 
+import { Answers } from '../core/answers.ts';
 import type { TermRule, TermStore, TermVerdict } from '../core/terms.ts';
 
 /** The name of a question among those to the host. */
@@ -24,22 +25,13 @@ export function recordTerms(store: TermStore, sink: (line: string) => void): Ter
 
 /** Answers from a recording; what the live run wasn't asked (the rules are others) `otherwise` answers. */
 export function replayTerms(lines: Iterable<string>, otherwise: TermStore): TermStore {
-  const answers = new Map<string, { readonly verdicts: TermVerdict[]; next: number }>();
+  const answers = new Answers<TermVerdict>();
   for (const line of lines) {
     const answer = parse(line);
-    if (answer === undefined) continue;
-    const queue = answers.get(answer.asked);
-    if (queue === undefined) answers.set(answer.asked, { verdicts: [answer.verdict], next: 0 });
-    else queue.verdicts.push(answer.verdict);
+    if (answer !== undefined) answers.add(answer.asked, answer.verdict);
   }
   return {
-    see(rule, terms, timeMs) {
-      const queue = answers.get(askedOf(rule, terms));
-      const recorded = queue?.verdicts[queue.next];
-      if (queue === undefined || recorded === undefined) return otherwise.see(rule, terms, timeMs);
-      queue.next++;
-      return recorded;
-    },
+    see: (rule, terms, timeMs) => answers.take(askedOf(rule, terms), () => otherwise.see(rule, terms, timeMs)),
     tick: nowMs => otherwise.tick(nowMs),
     close: () => otherwise.close(),
     counters: () => otherwise.counters(),
