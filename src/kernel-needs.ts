@@ -4,7 +4,7 @@ import { defaultRules, type KeyedNeed, type RuleNeeds } from './audit/kernel-rul
 import { knownKey, PROGRAM_FOLDERS } from './audit/kernel-rules/known-keys.ts';
 import { parseRule } from './audit/kernel-rules/parse.ts';
 import type { RuleContext } from './audit/kernel-rules/rule.ts';
-import { type HostFiles, planWatches, type WatchPlan } from './audit/kernel-rules/watches.ts';
+import { type HostFiles, planWatches } from './audit/kernel-rules/watches.ts';
 import type { WantedRule } from './audit/kernel-setup.ts';
 import type { Mode } from './audit/mode.ts';
 import { ARCH } from './audit/tables/arches.ts';
@@ -24,28 +24,32 @@ export interface KernelAsk {
 
 const ABSENT_SHOWN = 10;
 
+type Note = (text: string) => void;
+
 /** The kernel rules that one rule's needs come to, apart from what other rules ask: for a reader. */
 export function kernelAskOf(needs: Needs, context: KernelContext): KernelAsk {
-  const { wanted, notes, absent } = ruleNeeds(needs, context);
-  const told = [...needs.unasked, ...notes];
-  if (absent.length > 0) {
-    const more = absent.length > ABSENT_SHOWN ? `, and ${absent.length - ABSENT_SHOWN} more` : '';
-    told.push(`watched as soon as their folders are there: ${absent.slice(0, ABSENT_SHOWN).join(', ')}${more}`);
-  }
-  const arch = context.arch === ARCH.aarch64 ? 'aarch64' : 'x86_64';
-  for (const name of new Set(needs.calls.flatMap(({ names }) => names))) {
-    if (syscallNumber(context.arch, name) === undefined)
-      told.push(`64-bit programs have no system call "${name}" here`);
-  }
-  const note = (text: string): void => void told.push(text);
+  const notes: string[] = [];
+  const note = (text: string): void => void notes.push(text);
+  const wanted = ruleNeeds(needs, context, note);
+  const arch = machineOf(context);
   const rules = defaultRules({ arch, needs: wanted, saddrFam: true, keyPrefix: KEY_PREFIX, note });
-  return { rules: rules.map(({ text }) => text), notes: told };
+  return { rules: rules.map(({ text }) => text), notes };
 }
 
+const machineOf = ({ arch }: RuleContext): 'x86_64' | 'aarch64' => (arch === ARCH.aarch64 ? 'aarch64' : 'x86_64');
+
 /** What rules need, with the host's files. */
-function ruleNeeds(needs: Needs, host: HostFiles): { readonly wanted: RuleNeeds } & Omit<WatchPlan, 'watches'> {
+function ruleNeeds(needs: Needs, host: KernelContext, note: Note): RuleNeeds {
   const { watches, notes, absent } = planWatches(needs.files, host);
-  const wanted = {
+  for (const text of [...needs.unasked, ...notes]) note(text);
+  if (absent.length > 0) {
+    const more = absent.length > ABSENT_SHOWN ? `, and ${absent.length - ABSENT_SHOWN} more` : '';
+    note(`watched as soon as their folders are there: ${absent.slice(0, ABSENT_SHOWN).join(', ')}${more}`);
+  }
+  for (const name of new Set(needs.calls.flatMap(({ names }) => names))) {
+    if (syscallNumber(host.arch, name) === undefined) note(`64-bit programs have no system call "${name}" here`);
+  }
+  return {
     exec: needs.exec,
     execFailed: needs.execFailed,
     connect: needs.connect,
@@ -57,7 +61,6 @@ function ruleNeeds(needs: Needs, host: HostFiles): { readonly wanted: RuleNeeds 
     watches,
     keys: needs.keys.map(key => keyed(key, host)).filter(need => need !== undefined),
   };
-  return { wanted, notes, absent };
 }
 
 function keyed(key: string, host: HostFiles): KeyedNeed | undefined {
@@ -69,9 +72,14 @@ function keyed(key: string, host: HostFiles): KeyedNeed | undefined {
   return { keys: [key], programs: there, ...(family !== undefined && { family }) };
 }
 
-/** `events`: every event is written, so that more is asked than the rules need. */
-export function kernelNeeds(needs: Needs, events: boolean, host: HostFiles): RuleNeeds {
-  const { wanted } = ruleNeeds(needs, host);
+/** `events`: every event is written, so that more is asked than the rules need. `note`: as in {@link KernelAsk}. */
+export function kernelNeeds(
+  needs: Needs,
+  events: boolean,
+  host: KernelContext,
+  note: Note = () => undefined,
+): RuleNeeds {
+  const wanted = ruleNeeds(needs, host, note);
   const { exec, execFailed, connect, accept, calls, files, keys } = needs;
   // Whatever the kernel is asked for happened in a process, which an alert tells with its ancestors.
   const processes = exec || execFailed || connect || accept || events || calls.length + files.length + keys.length > 0;
@@ -89,7 +97,6 @@ export function kernelNeeds(needs: Needs, events: boolean, host: HostFiles): Rul
 }
 
 export interface KernelRulesOptions {
-  readonly architecture: string;
   readonly pid: number;
   readonly needs: RuleNeeds;
   /** Of the configuration, as auditctl takes them. */
@@ -97,6 +104,8 @@ export interface KernelRulesOptions {
   readonly context: RuleContext;
   /** The record types of {@link SPARED} that something wants. */
   readonly keep: ReadonlySet<string>;
+  /** Told of rules of our own that can't be written. */
+  readonly note?: Note;
 }
 
 /**
@@ -107,13 +116,13 @@ export const SPARED = ['PROCTITLE', 'BPRM_FCAPS'] as const;
 
 /** Our own rules, then the configured ones, which were checked when the configuration was read. */
 export function wantedRules(options: KernelRulesOptions, saddrFam: boolean, mode: Mode): WantedRule[] {
-  const arch = options.architecture === 'aarch64' ? 'aarch64' : 'x86_64';
-  const { pid, needs } = options;
-  const own = defaultRules({ arch, pid, needs, saddrFam, keyPrefix: KEY_PREFIX, keyedFirst: mode === 'own' });
+  const { pid, needs, context, note = () => undefined } = options;
+  const arch = machineOf(context);
+  const own = defaultRules({ arch, pid, needs, saddrFam, keyPrefix: KEY_PREFIX, keyedFirst: mode === 'own', note });
   const spared = SPARED.filter(type => mode === 'own' && options.texts.length === 0 && !options.keep.has(type));
   const texts = [...options.texts, ...spared.map(type => `-a always,exclude -F msgtype=${type}`)];
   const others = texts.flatMap((text): WantedRule[] => {
-    const parsed = parseRule(text, options.context);
+    const parsed = parseRule(text, context);
     if (!('ok' in parsed) || parsed.ok.kind !== 'add') return [];
     return [{ text, rule: parsed.ok.rule, optional: false, keys: [] }];
   });

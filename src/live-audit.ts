@@ -8,7 +8,7 @@ import type { Note } from './audit/mode.ts';
 import { AuditObserver } from './audit/observe.ts';
 import { AuditSource } from './audit/source.ts';
 import { hostRuleContext } from './host-context.ts';
-import { kernelAskOf, kernelNeeds, SPARED, wantedRules } from './kernel-needs.ts';
+import { kernelNeeds, SPARED, wantedRules } from './kernel-needs.ts';
 import type { LiveRun } from './live-run.ts';
 import type { HostFacts, HostIdentity } from './proc/facts.ts';
 import { auditListeners, commOf } from './proc/listeners.ts';
@@ -73,8 +73,12 @@ export class LiveAudit {
     const { run, facts, host } = this.options;
     const { audit, limits, stateDir } = run.config();
     const context = hostRuleContext(host.architecture);
-    const wanted = { architecture: host.architecture, pid: process.pid, context };
     const told = new Set<string>();
+    const note = (text: string): void => {
+      if (!told.has(text)) run.log.info(text);
+      told.add(text);
+    };
+    const wanted = { pid: process.pid, context, note };
     return new AuditSource(
       {
         mode: audit.mode,
@@ -93,11 +97,7 @@ export class LiveAudit {
           const ruleset = this.options.ruleset();
           const { records, events, audit } = run.config();
           const keep = new Set(SPARED.filter(type => records || ruleset.readsRecord(type)));
-          for (const note of kernelAskOf(ruleset.needs, context).notes) {
-            if (!told.has(note)) run.log.info(note);
-            told.add(note);
-          }
-          const needs = kernelNeeds(ruleset.needs, events, context);
+          const needs = kernelNeeds(ruleset.needs, events, context, note);
           return wantedRules({ ...wanted, texts: audit.rules, keep, needs }, saddrFam, mode);
         },
         inspect: status => this.inspect(status.pid),

@@ -5,7 +5,6 @@ import { host } from './host.ts';
 
 const HOST = host('/etc/passwd');
 const OPTIONS: KernelRulesOptions = {
-  architecture: 'x86_64',
   pid: 7,
   needs: kernelNeeds(NO_NEEDS, false, HOST),
   texts: [],

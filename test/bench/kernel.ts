@@ -45,11 +45,7 @@ export class KernelState {
     setStatus('backlogWaitTime', 0);
     setStatus('enabled', 1);
     let count = 0;
-    const wanted = wantedRules(
-      { architecture: ARCHITECTURE, pid: readerPid, needs, texts: [], context: CONTEXT, keep: new Set() },
-      true,
-      mode,
-    );
+    const wanted = wantedRules({ pid: readerPid, needs, texts: [], context: CONTEXT, keep: new Set() }, true, mode);
     for (const { rule, optional } of wanted) {
       try {
         addRule(encodeRule(rule));
