@@ -37,12 +37,6 @@ constexpr int kWaitsMax = 4;
 constexpr uint32_t kBusyBytes = 128 << 10;
 constexpr uint32_t kRoomyShare = 8;
 
-int64_t nowMs(clockid_t clock) {
-  timespec t;
-  clock_gettime(clock, &t);
-  return static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
-}
-
 int openSocket(uint32_t groups) {
   const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
   if (fd < 0) return -errno;

@@ -28,13 +28,6 @@ constexpr int kTickMs = 1000;
 // How long one drain may go on while events come as fast as they are read; then the reader looks up.
 constexpr int kReadsMax = 256;
 
-double nowMs() {
-  timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
-  const int64_t ms = static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
-  return static_cast<double>(ms);
-}
-
 template <class T>
 T load(const uint8_t* p) {
   T v;
@@ -254,7 +247,7 @@ void FsReader::give(const Event& e) {
   put(8, static_cast<double>(e.directory));
   put(16, static_cast<double>(e.renamedTo));
   put(24, static_cast<double>(e.target));
-  put(32, nowMs());
+  put(32, static_cast<double>(nowMs(CLOCK_REALTIME)));
   put(40, e.pid);
   put(44, e.cookie);
   put(48, e.flags);

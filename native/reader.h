@@ -1,8 +1,9 @@
-// A thread that drains a source and wakes the consumer: start, stop, one outstanding wake. Knows nothing of what is read.
+// A thread that drains a source and wakes the consumer: start, stop, one outstanding wake; and its clocks. Knows nothing of what is read.
 #pragma once
 
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -10,6 +11,12 @@
 #include <cstdint>
 
 namespace puppy {
+
+inline int64_t nowMs(clockid_t clock) {
+  timespec t;
+  clock_gettime(clock, &t);
+  return static_cast<int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1000000;
+}
 
 class ReaderThread {
  public:
