@@ -68,11 +68,18 @@ export function readArguments(
     const leaf = SETTINGS.get(name)!;
     if (values[name] !== undefined) tree = merged(tree, treeWith(leaf.path, settingValue(leaf, values[name])));
   }
-  const color = values.color;
-  if (color !== undefined && !['auto', 'always', 'never'].includes(String(color))) {
-    throw new UsageError(`--color: "${String(color)}" is not one of auto, always, never`);
-  }
-  return { settings: tree, flags: values, operands: parsed.positionals };
+  const args = { settings: tree, flags: values, operands: parsed.positionals };
+  choice(args, 'color', ['auto', 'always', 'never']);
+  return args;
+}
+
+/** The value of a flag that is one of a few words; undefined where it isn't given. Throws UsageError. */
+export function choice<T extends string>({ flags }: Arguments, name: string, words: readonly T[]): T | undefined {
+  const value = flags[name];
+  if (value === undefined) return undefined;
+  const found = words.find(word => word === value);
+  if (found === undefined) throw new UsageError(`--${name}: "${String(value)}" is not one of ${words.join(', ')}`);
+  return found;
 }
 
 function merged(a: Record<string, unknown>, b: Record<string, unknown>): Record<string, unknown> {

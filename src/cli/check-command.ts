@@ -7,7 +7,7 @@ import { enrich } from '../proc/enrich.ts';
 import { noFacts } from '../proc/facts.ts';
 import { ProcessTable } from '../proc/table.ts';
 import { rulePaths } from '../rules-loading.ts';
-import { readArguments, UsageError } from './args.ts';
+import { choice, readArguments } from './args.ts';
 import { check } from './check.ts';
 import type { Command, Io } from './io.ts';
 
@@ -36,9 +36,7 @@ function auditEvents(text: string): readonly HostEvent[] {
 
 function run(argv: readonly string[], io: Io): number {
   const args = readArguments(argv, { format: { type: 'string' } }, ['rules', 'strict']);
-  const format = args.flags.format ?? 'text';
-  if (format !== 'text' && format !== 'json')
-    throw new UsageError(`--format: "${String(format)}" is not one of text, json`);
+  const format = choice(args, 'format', ['text', 'json']) ?? 'text';
   const given = args.settings.rules as readonly string[] | undefined;
   return check({
     paths: rulePaths([...(given ?? []), ...args.operands]),

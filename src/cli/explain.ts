@@ -5,14 +5,12 @@ import { type Json, toJson } from '../output/ecs/json.ts';
 import type { Reader } from '../output/ecs/read.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { loadRulesFrom, rulePaths } from '../rules-loading.ts';
-import { readArguments, UsageError } from './args.ts';
+import { choice, readArguments, UsageError } from './args.ts';
 import { configuration } from './configuration.ts';
 import { type Explanation, explanationOf } from './explain/explanation.ts';
 import { BadLines, type FoundLine, linesWith } from './explain/lines.ts';
 import { explanationText } from './explain/text.ts';
 import { type Command, type Io, logFor } from './io.ts';
-
-const FORMATS = ['text', 'json', 'filter'];
 
 async function explain(argv: readonly string[], io: Io): Promise<number> {
   const own = { input: { type: 'string', multiple: true }, format: { type: 'string' } } as const;
@@ -20,8 +18,7 @@ async function explain(argv: readonly string[], io: Io): Promise<number> {
   const [id] = args.operands;
   if (id === undefined || args.operands.length > 1)
     throw new UsageError('which alert? Its event.id, or - for the first one on standard input');
-  const format = String(args.flags.format ?? 'text');
-  if (!FORMATS.includes(format)) throw new UsageError(`--format: "${format}" is not one of ${FORMATS.join(', ')}`);
+  const format = choice(args, 'format', ['text', 'json', 'filter']) ?? 'text';
   const inputs = (args.flags.input as readonly string[] | undefined) ?? ['-'];
   if (id === '-' && args.flags.input !== undefined)
     throw new UsageError('with --input the alert is named by its event.id; - takes it from standard input');

@@ -24,7 +24,7 @@ import { TermTable } from '../rules/gates/term-table.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { type LoadedRuleset, loadRuleset, UNKNOWN_TUNED } from '../rules-loading.ts';
 import { VERSION } from '../version.ts';
-import { readArguments, UsageError } from './args.ts';
+import { choice, readArguments, UsageError } from './args.ts';
 import { configuration } from './configuration.ts';
 import { type Input, inputOf, readInput, readLogs } from './inputs.ts';
 import { type Command, type Io, logFor } from './io.ts';
@@ -42,9 +42,7 @@ async function replay(argv: readonly string[], io: Io): Promise<number> {
     throw new UsageError(
       'what is to be replayed? An audit.log or another log, events, a recording, or - for standard input',
     );
-  const failOn = args.flags['fail-on'] as Level | undefined;
-  if (failOn !== undefined && !LEVELS.includes(failOn))
-    throw new UsageError(`--fail-on: "${failOn}" is not one of ${LEVELS.join(', ')}`);
+  const failOn = choice(args, 'fail-on', LEVELS);
   const config = configuration(args, io, os.machine());
   if (config === undefined) return 2;
   const log = logFor(args, io, config.logLevel);

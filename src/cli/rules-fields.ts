@@ -5,11 +5,11 @@ import { fieldDoc } from '../rules/field-docs.ts';
 import { canonicalName, FIELDS, fieldNames, type Stream } from '../rules/fields.ts';
 import { feedOf, streamsOf } from '../rules/logsource.ts';
 import { didYouMean } from '../rules/problem.ts';
-import { readArguments, UsageError } from './args.ts';
+import { choice, readArguments, UsageError } from './args.ts';
 import type { Io } from './io.ts';
 import { type Column, table, tabSeparated } from './table.ts';
 
-const FORMATS = ['table', 'tsv', 'json'];
+const FORMATS = ['table', 'tsv', 'json'] as const;
 const CATEGORIES: Readonly<Record<string, Stream>> = { process_creation: 'exec', network_connection: 'network' };
 /** What a rule writes to be asked about the stream's events. */
 const LOGSOURCE: Readonly<Record<Stream, string>> = {
@@ -32,8 +32,7 @@ export interface FieldRow {
 
 export function rulesFields(argv: readonly string[], io: Io): number {
   const args = readArguments(argv, { format: { type: 'string' } }, []);
-  const format = String(args.flags.format ?? (io.outColumns === undefined ? 'tsv' : 'table'));
-  if (!FORMATS.includes(format)) throw new UsageError(`--format: "${format}" is not one of ${FORMATS.join(', ')}`);
+  const format = choice(args, 'format', FORMATS) ?? (io.outColumns === undefined ? 'tsv' : 'table');
   if (args.operands.length > 1) throw new UsageError('one logsource at most: a category or a service');
   const [logsource] = args.operands;
   const rows = fieldRows(logsource === undefined ? undefined : streamsNamed(logsource));

@@ -6,12 +6,12 @@ import { printable } from '../log.ts';
 import { type RuleRow, ruleRows } from '../rule-rows.ts';
 import { loadRuleset } from '../rules-loading.ts';
 import { agentAnswer } from './agent-answer.ts';
-import { type Arguments, readArguments, UsageError } from './args.ts';
+import { type Arguments, choice, readArguments, UsageError } from './args.ts';
 import { configuration } from './configuration.ts';
 import type { Io } from './io.ts';
 import { type Column, table, tabSeparated } from './table.ts';
 
-const FORMATS = ['table', 'tsv', 'json'];
+const FORMATS = ['table', 'tsv', 'json'] as const;
 const TIMEOUT_MS = 30_000;
 
 interface Listed {
@@ -21,8 +21,7 @@ interface Listed {
 
 export async function rulesList(argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(argv, { running: { type: 'boolean' }, format: { type: 'string' } }, ['rules']);
-  const format = String(args.flags.format ?? (io.outColumns === undefined ? 'tsv' : 'table'));
-  if (!FORMATS.includes(format)) throw new UsageError(`--format: "${format}" is not one of ${FORMATS.join(', ')}`);
+  const format = choice(args, 'format', FORMATS) ?? (io.outColumns === undefined ? 'tsv' : 'table');
   const paths = [...((args.settings.rules ?? []) as readonly string[]), ...args.operands];
   const isRunning = args.flags.running === true;
   if (isRunning && paths.length > 0) {

@@ -4,7 +4,7 @@ import { parseSize } from '../core/units.ts';
 import { printable } from '../log.ts';
 import type { Status } from '../status.ts';
 import { agentAnswer } from './agent-answer.ts';
-import { readArguments, UsageError } from './args.ts';
+import { choice, readArguments, UsageError } from './args.ts';
 import type { Command, Io } from './io.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -13,9 +13,7 @@ const MIB = parseSize('1MiB')!;
 async function run(argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(argv, { format: { type: 'string' } }, []);
   if (args.operands.length > 0) throw new UsageError(`unexpected "${args.operands[0]}"`);
-  const format = args.flags.format ?? 'text';
-  if (format !== 'text' && format !== 'json')
-    throw new UsageError(`--format: "${String(format)}" is not one of text, json`);
+  const format = choice(args, 'format', ['text', 'json']) ?? 'text';
   const asked = await agentAnswer<Status>(args, io, 'status', TIMEOUT_MS);
   if ('exitCode' in asked) return asked.exitCode;
   io.out(format === 'json' ? `${JSON.stringify(asked.answer, null, 2)}\n` : statusText(asked.answer));
