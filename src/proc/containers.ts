@@ -7,6 +7,7 @@
 
 import { LRUCache } from 'lru-cache';
 import type { Container, ContainerEvent, ProcessImage } from '../core/event.ts';
+import type { Mutable } from '../core/mutable.ts';
 import type { ExecObservation } from '../core/observation.ts';
 import { idFromArguments, isRuntime } from './container-patterns.ts';
 import type { Lineage } from './entry.ts';
@@ -26,8 +27,6 @@ const DRIFT_MAX = 8_192;
 const DRIFT_MAX_CHARS = 2_000_000;
 /** An answer older than this, in event time, is asked for again. */
 const DRIFT_RECHECK_MS = 10_000;
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Known {
   readonly container: Mutable<Container>;

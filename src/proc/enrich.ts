@@ -10,6 +10,7 @@ import type {
   NetworkEvent,
   Process,
 } from '../core/event.ts';
+import type { Mutable } from '../core/mutable.ts';
 import type {
   AuditRecordObservation,
   HostObservation,
@@ -20,7 +21,6 @@ import type {
 import { namespaceEffect } from './roots.ts';
 import type { ProcessTable } from './table.ts';
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type EventBase = Omit<ExecEvent, 'kind' | 'process'>;
 
 /** The event of an observation; the table learns from it. Observations must come in the order of their events. */

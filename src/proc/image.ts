@@ -1,6 +1,7 @@
 // Process images: made once, never changed. Pure.
 
 import type { Container, Credentials, Login, Origin, ProcessImage } from '../core/event.ts';
+import type { Mutable } from '../core/mutable.ts';
 import { withoutDeleted } from './parse.ts';
 
 /** What an image is made of; unlike in an image, `undefined` stands for absent. */
@@ -23,8 +24,6 @@ export interface ImageParts {
   readonly drift?: boolean | undefined;
   readonly origin: Origin;
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Absent parts give absent fields. (Assignments, since an object spread for each is ten times slower.) */
 export function makeImage(parts: ImageParts): ProcessImage {
