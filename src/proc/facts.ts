@@ -78,7 +78,7 @@ export interface ContainerRef {
   readonly id: string;
   readonly runtime?: string;
   readonly podUid?: string;
-  /** Its own cgroup, `HIERARCHY:PATH`: two containers never have the same. */
+  /** Its own cgroup's path, else `mounts:ID` or `told:ID`: two containers never have the same. */
   readonly scope: string;
   /** The container that it runs in: whoever has that one can choose this one's id. */
   readonly outer?: string;
