@@ -8,7 +8,7 @@ export interface JournalEntry {
   readonly cursor: string;
   readonly message: unknown;
   readonly program?: string;
-  /** As the author says. */
+  /** The writer's; where the journal doesn't know it as the author says. */
   readonly pid?: number;
   readonly facility?: number;
   readonly severity?: number;
@@ -47,7 +47,8 @@ export function parseEntry(line: string): JournalEntry | undefined {
   const program = (field('SYSLOG_IDENTIFIER') ?? field('_COMM'))?.slice(0, 128);
   const facility = number('SYSLOG_FACILITY');
   const severity = number('PRIORITY');
-  const [pid, uid, writerPid] = [number('_PID') ?? number('SYSLOG_PID'), number('_UID'), number('_PID')];
+  const [writerPid, uid] = [number('_PID'), number('_UID')];
+  const pid = writerPid ?? number('SYSLOG_PID');
   const [hostname, transport, executable] = [field('_HOSTNAME'), field('_TRANSPORT'), field('_EXE')];
   return {
     timeMs: Math.floor(Number(timeUs) / 1000),
