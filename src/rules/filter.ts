@@ -190,15 +190,23 @@ function unknownFields({ filter, source }: ParsedFilter, targets: readonly Parse
     .map(({ code, range, message, help }) => source.problem('warning', code, range, message, help));
 }
 
+/** Tells filters of one title apart; a great many would make long names. */
+const marked = (count: number): string => (count < 4 ? "'".repeat(count) : `'${count}`);
+
 function merge(rule: Rule, filters: readonly Filter[]): Rule {
   const selections = new Map(rule.selections);
   const applied: AppliedFilter[] = [];
+  const marks = new Map<string, number>();
   for (const { id, title, file, selections: own, condition } of filters) {
     const names = new Map<string, string>();
     const nameOf = new Map<string, string>();
     for (const [name, selection] of own) {
-      let merged = `${title}/${name}`;
-      while (selections.has(merged)) merged += "'";
+      const plain = `${title}/${name}`;
+      let mark = marks.get(plain) ?? 0;
+      let merged: string;
+      do merged = plain + marked(mark++);
+      while (selections.has(merged));
+      marks.set(plain, mark);
       names.set(merged, name);
       nameOf.set(name, merged);
       selections.set(merged, { ...selection, name: merged });

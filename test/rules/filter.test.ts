@@ -171,6 +171,13 @@ describe('what is told of a filter', () => {
   });
 });
 
+test('many of one title are told apart by short names', () => {
+  const { rules, rejected } = join(rule('a'), ...Array.from({ length: 8000 }, () => filter({})));
+  const names = [...rules[0]!.selections.keys()];
+  expect([names.length, rejected]).toEqual([8001, 0]);
+  expect(Math.max(...names.map(name => name.length))).toBeLessThan(30);
+});
+
 test('more filters than rules can hold are left out, which is told', () => {
   const rules = Array.from({ length: 150 }, (_, i) => rule(`r${i}`));
   const selections = Object.fromEntries(Array.from({ length: 700 }, (_, i) => [`s${i}`, { User: `u${i}` }]));
