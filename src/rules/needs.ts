@@ -11,7 +11,7 @@ import type { Condition, Item, Rule, SelectionNode } from './ast.ts';
 import { accessOf } from './audit-access.ts';
 import { callConditions, globsOf } from './call-conditions.ts';
 import type { Stream } from './fields.ts';
-import { type Glob, globText, matchGlob } from './glob.ts';
+import { type Glob, globText, mapLiterals, matchGlob, shapeOf } from './glob.ts';
 
 export interface Needs {
   readonly exec: boolean;
@@ -128,24 +128,24 @@ function recordNeeds(rule: Rule, { items, isMerged }: Way): Needs {
 
 /** The system calls that a pattern names, in any of the architectures' tables. */
 function namesOf(glob: Glob, unasked: string[]): readonly string[] {
-  const text = globText(glob).toLowerCase();
-  if (/^\d+$/.test(text)) {
-    const name = syscallName(ARCH.x86_64, Number(text));
-    if (name !== undefined) return [name];
-  } else {
-    const known = TABLES.flatMap(arch => [...syscallNames(arch)]);
-    const lower = glob.map(part => (typeof part === 'string' ? part.toLowerCase() : part));
-    const names = [...new Set(known.filter(name => matchGlob(lower, name)))];
-    if (names.length > CALLS_MAX) {
-      unasked.push(`"${globText(glob)}" stands for ${names.length} system calls: name those that matter`);
-      return [];
-    }
-    if (names.length > 0) return names;
-    if (TABLES.some(arch => syscallNumber(arch, text) !== undefined)) return [text];
-  }
-  unasked.push(`no system call is called "${globText(glob)}"`);
+  const lower = mapLiterals(glob, text => text.toLowerCase());
+  const shape = shapeOf(lower);
+  const names = shape.kind === 'exact' ? namesOfText(shape.text) : namesLike(lower);
+  if (names.length === 0) unasked.push(`no system call is called "${globText(glob)}"`);
+  if (names.length <= CALLS_MAX) return names;
+  unasked.push(`"${globText(glob)}" stands for ${names.length} system calls: name those that matter`);
   return [];
 }
+
+function namesOfText(text: string): readonly string[] {
+  if (!/^\d+$/.test(text)) return TABLES.some(arch => syscallNumber(arch, text) !== undefined) ? [text] : [];
+  const name = syscallName(ARCH.x86_64, Number(text));
+  return name === undefined ? [] : [name];
+}
+
+const namesLike = (glob: Glob): readonly string[] => [
+  ...new Set(TABLES.flatMap(arch => [...syscallNames(arch)].filter(name => matchGlob(glob, name)))),
+];
 
 const TABLES = [ARCH.x86_64, ARCH.aarch64, ARCH.i386, ARCH.arm];
 
