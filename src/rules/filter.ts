@@ -183,7 +183,10 @@ function unknownFields({ filter, source }: ParsedFilter, targets: readonly Parse
     if ('notFed' in feed) return [];
     byStream.set(feed.stream, rule);
   }
-  const told = [...byStream.values()].map(rule => fieldProblems({ ...rule, selections: filter.selections }));
+  // What the rule's own block names is told of the rule.
+  const told = [...byStream.values()].map(({ puppy: _, ...rule }) =>
+    fieldProblems({ ...rule, selections: filter.selections }),
+  );
   const [first = [], ...others] = told;
   return first
     .filter(one => others.every(problems => problems.some(({ range }) => range === one.range)))

@@ -242,7 +242,8 @@ interface FieldProblem {
   readonly help?: string;
 }
 
-function unknownField(field: string, range: Range, rule: Rule): FieldProblem | undefined {
+/** But for what the rule's own block names: that is told of the rule. */
+function unknownField(field: string, range: Range, { puppy: _, ...rule }: Rule): FieldProblem | undefined {
   const item = { field, values: [], all: false, negated: false, range };
   const selection = { name: field, range, node: { kind: 'item' as const, item } };
   return fieldProblems({ ...rule, selections: new Map([[field, selection]]) })[0];

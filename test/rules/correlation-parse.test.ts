@@ -340,6 +340,8 @@ describe('what is wrong', () => {
       correlation('d', { rules: ['c'], 'group-by': ['Image'] }),
     ]);
     expect(warnings).toEqual(['"c" doesn\'t group by "Image": its matches have no such field']);
+    const wrong = base('a', { puppy: { suppress: { 'group-by': ['Usr'], timespan: '1h' } } });
+    expect(join([wrong, correlation('c', {})]).warnings).toEqual(['unknown field "Usr"']);
   });
 
   test('a document is of one kind, and rule collections are gone', () => {
