@@ -1,9 +1,10 @@
 // Log files of the past as observations in the order of their times (edge: files). Beside an audit log, each comes before the audit
 // event that follows it.
 
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { safeText } from './core/text.ts';
+import { filePieces } from './file-pieces.ts';
 import { type LogObservation, LogObserver } from './logs/observe.ts';
 import { LineSplitter } from './logs/splitter.ts';
 
@@ -86,15 +87,9 @@ export class LineReplay {
   }
 
   private *pieces(path: string): Generator<Buffer> {
-    const fd = openSync(path, 'r');
-    try {
-      const buffer = Buffer.allocUnsafe(PIECE_BYTES);
-      for (let n = readSync(fd, buffer); n > 0; n = readSync(fd, buffer)) {
-        this.onBytes(n);
-        yield buffer.subarray(0, n);
-      }
-    } finally {
-      closeSync(fd);
+    for (const piece of filePieces(path, PIECE_BYTES)) {
+      this.onBytes(piece.length);
+      yield piece;
     }
   }
 

@@ -4,6 +4,7 @@ import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:
 import { extname } from 'node:path';
 import { pipeline } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
+import { filePieces } from '../file-pieces.ts';
 import { parseLine } from '../logs/line.ts';
 import { isRecording } from '../recording/reader.ts';
 
@@ -144,20 +145,9 @@ export async function* readInput(
   }
 }
 
-/**
- * A file through one buffer: a stream's many would be garbage faster than it is collected. A piece is valid until the next, unless
- * they are to be `kept` (by a decompressor's queue).
- */
+/** A piece is valid until the next, unless they are to be `kept` (by a decompressor's queue). */
 function* piecesOf(path: string, kept: boolean): Generator<Uint8Array> {
-  const fd = openSync(path, 'r');
-  try {
-    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
-    for (let n = readSync(fd, buffer); n > 0; n = readSync(fd, buffer)) {
-      yield kept ? Buffer.from(buffer.subarray(0, n)) : buffer.subarray(0, n);
-    }
-  } finally {
-    closeSync(fd);
-  }
+  for (const piece of filePieces(path, PIECE_BYTES)) yield kept ? Buffer.from(piece) : piece;
 }
 
 async function* countedBytes(
