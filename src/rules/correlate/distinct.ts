@@ -50,13 +50,7 @@ export class Distinct {
 
   /** Sightings before `cutoffMs` leave. */
   expire(cutoffMs: number): void {
-    for (
-      let first = this.#entries.first();
-      first !== undefined && first.timeMs < cutoffMs;
-      first = this.#entries.first()
-    ) {
-      this.#shift();
-    }
+    while (this.#entries.startsBefore(cutoffMs)) this.#shift();
   }
 
   /** True if a value went with its newest sighting. */

@@ -87,9 +87,7 @@ export class Group {
   expire(cutoffMs: number): void {
     this.timeline.expire(cutoffMs);
     this.#extra?.expire(cutoffMs);
-    for (let first = this.#seen.first(); first !== undefined && first.timeMs < cutoffMs; first = this.#seen.first()) {
-      this.#seen.shift();
-    }
+    while (this.#seen.startsBefore(cutoffMs)) this.#seen.shift();
   }
 
   /** The number that makes the condition true, if it is. */

@@ -28,13 +28,7 @@ export class Sample {
 
   /** Numbers before `cutoffMs` leave. */
   expire(cutoffMs: number): void {
-    for (
-      let first = this.#entries.first();
-      first !== undefined && first.timeMs < cutoffMs;
-      first = this.#entries.first()
-    ) {
-      this.#shift();
-    }
+    while (this.#entries.startsBefore(cutoffMs)) this.#shift();
   }
 
   /** The number below which `percent` of them lie, between two of them where it falls there; 50 is the median. */

@@ -39,13 +39,7 @@ export class Sequence {
 
   /** Nothing earlier than `settledMs` comes any more. True if its place couldn't be kept for want of room. */
   add(timeMs: number, rule: number, event: EventRef, settledMs: number): boolean {
-    for (
-      let first = this.#recent.first();
-      first !== undefined && first.timeMs < settledMs;
-      first = this.#recent.first()
-    ) {
-      this.#settle();
-    }
+    while (this.#recent.startsBefore(settledMs)) this.#settle();
     // One event is one step: its later rules come first, so that none follows another.
     let index = this.#recent.upTo(timeMs);
     for (; index > 0; index--) {

@@ -13,6 +13,11 @@ export class TimeQueue<T extends { readonly timeMs: number }> {
     return this.#items[this.#head];
   }
 
+  startsBefore(timeMs: number): boolean {
+    const first = this.first();
+    return first !== undefined && first.timeMs < timeMs;
+  }
+
   at(index: number): T | undefined {
     return index < 0 ? undefined : this.#items[this.#head + index];
   }

@@ -54,14 +54,10 @@ export class Timeline {
 
   /** Hits before `cutoffMs` leave. */
   expire(cutoffMs: number): void {
-    for (
-      let first = this.#buckets.first();
-      first !== undefined && first.timeMs < cutoffMs;
-      first = this.#buckets.first()
-    ) {
-      this.#buckets.shift();
-      this.count -= first.count;
-      this.#sum?.add(-first.sum);
+    while (this.#buckets.startsBefore(cutoffMs)) {
+      const { count, sum } = this.#buckets.shift()!;
+      this.count -= count;
+      this.#sum?.add(-sum);
     }
     if (this.count === 0) this.#grainMs = 1;
   }
