@@ -7,7 +7,7 @@ import { type DocumentReader, digestOf } from './document.ts';
 import { feedOf } from './logsource.ts';
 import type { ParsedRule } from './parse.ts';
 import type { Problem, Range, SourceText } from './problem.ts';
-import type { References } from './references.ts';
+import { isDraft, type References } from './references.ts';
 import { fieldProblems } from './verdict.ts';
 import { type MapNode, pairOf } from './yaml.ts';
 
@@ -160,13 +160,13 @@ function targetsOf(
     const found = references.find(reference.text, filter.file);
     // The rule may be one of a pack that isn't loaded here.
     if ('code' in found) warn(reference.range, found.code, found.message, found.help);
-    else if ('references' in found.rule) {
+    else if (isDraft(found)) {
       const message = `"${reference.text}" is a correlation: filters are for the rules that it refers to`;
       warn(reference.range, 'filter-of-correlation', message);
     } else if (!covers(filter.logsource, found.rule.logsource)) {
       const message = `the rule "${reference.text}" is of another logsource than the filter, which isn't applied to it`;
       warn(reference.range, 'filter-logsource', message);
-    } else targets.add(found as ParsedRule);
+    } else targets.add(found);
   }
   return [...targets];
 }

@@ -6,6 +6,8 @@ import { didYouMean } from './problem.ts';
 
 export type Referred = ParsedRule | ParsedCorrelation;
 
+export const isDraft = (parsed: Referred): parsed is ParsedCorrelation => 'references' in parsed.rule;
+
 interface Unknown {
   readonly code: 'unknown-rule' | 'ambiguous-rule' | 'rejected-rule';
   readonly message: string;

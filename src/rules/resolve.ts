@@ -6,7 +6,7 @@ import { renamed } from './condition.ts';
 import type { ParsedCorrelation, Word } from './correlation-parse.ts';
 import { digestOf } from './document.ts';
 import { didYouMean, type Problem, type Range, type Severity } from './problem.ts';
-import type { References, Referred } from './references.ts';
+import { isDraft, type References, type Referred } from './references.ts';
 import { fieldProblems } from './verdict.ts';
 
 export interface Resolved {
@@ -24,7 +24,6 @@ export function resolveCorrelations(
   return new Resolver(all, references, ruleOf).resolve();
 }
 
-const isDraft = (parsed: Referred): parsed is ParsedCorrelation => 'references' in parsed.rule;
 const nameOf = ({ name, info }: Rule | Correlation): string => name ?? info.id;
 
 class Resolver {
