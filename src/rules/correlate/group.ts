@@ -71,10 +71,8 @@ export class Group {
         this.#extra?.add(this.#latest!.timeMs, heard, measured, this.#latest!.event, this.#settledMs(plan)) ?? false
       );
     this.newestMs = Math.max(this.newestMs, timeMs);
-    // Its name only: the hit has the whole event.
-    const name = { module: event.module, stamp: event.stamp, ordinal: event.ordinal };
-    const cut = this.#extra?.add(timeMs, heard, measured, name, this.#settledMs(plan)) ?? false;
-    this.#latest = { timeMs, event: name };
+    const cut = this.#extra?.add(timeMs, heard, measured, event, this.#settledMs(plan)) ?? false;
+    this.#latest = { timeMs, event };
     this.#seen.add(this.#latest);
     if (this.#seen.length > EVENTS_MAX) this.#seen.shift();
     return this.timeline.add(timeMs, typeof measured === 'number' ? measured : 0) || cut;
@@ -94,7 +92,7 @@ export class Group {
   holds(plan: Plan, cutoffMs: number): number | undefined {
     const value = amountOf(plan, this.timeline, this.#extra, cutoffMs);
     if (value === undefined) return undefined;
-    return (this.#extra?.holds(value, cutoffMs) ?? plan.holds(value)) ? value : undefined;
+    return (this.#extra?.holds?.(value, cutoffMs) ?? plan.holds(value)) ? value : undefined;
   }
 
   events(): readonly EventRef[] {
@@ -115,7 +113,6 @@ export class Groups {
   #oldest: Group | undefined;
   #newest: Group | undefined;
   bytes = 0;
-  count = 0;
 
   get oldest(): Group | undefined {
     return this.#oldest;
@@ -130,7 +127,6 @@ export class Groups {
     const current = this.#byKey.get(group.key);
     if (current?.ending === undefined) this.#byKey.set(group.key, group);
     else current.ending.following = group;
-    this.count++;
     this.#link(group);
   }
 
@@ -152,7 +148,6 @@ export class Groups {
     else if (following === undefined) this.#byKey.delete(group.key);
     else this.#byKey.set(group.key, following);
     this.#unlink(group);
-    this.count--;
     this.bytes -= group.bytes;
     group.gone = true;
   }

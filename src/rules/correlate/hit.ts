@@ -7,6 +7,7 @@ import type { Correlation, Rule } from '../ast.ts';
 export interface Hit {
   readonly rule: Rule | Correlation;
   readonly timeMs: number;
+  /** Its name only: it is kept for longer than the event. */
   readonly event: EventRef;
   /** The field's values for this rule, as its logsource names fields; empty where the event has none. */
   readonly values: (field: string) => readonly string[];

@@ -35,7 +35,8 @@ export interface Extra {
   add(timeMs: number, heard: Heard, measured: Measured, event: EventRef, settledMs: number): boolean;
   expire(cutoffMs: number): void;
   value(cutoffMs: number): number | undefined;
-  holds(value: number, cutoffMs: number): boolean;
+  /** Where the condition isn't of the number alone. */
+  holds?(value: number, cutoffMs: number): boolean;
   /** Roughly. */
   readonly bytes: number;
 }
@@ -71,12 +72,10 @@ export function amountOf(
 }
 
 class Values implements Extra {
-  readonly #plan: Plan;
   readonly #distinct: Distinct;
 
-  constructor(plan: Plan) {
-    this.#plan = plan;
-    this.#distinct = new Distinct(plan.valuesMax);
+  constructor({ valuesMax }: Plan) {
+    this.#distinct = new Distinct(valuesMax);
   }
 
   add(timeMs: number, _heard: Heard, measured: Measured): boolean {
@@ -91,21 +90,17 @@ class Values implements Extra {
     return this.#distinct.count === 0 ? undefined : this.#distinct.count;
   }
 
-  holds(value: number): boolean {
-    return this.#plan.holds(value);
-  }
-
   get bytes(): number {
     return 400 + this.#distinct.count * 88 + this.#distinct.entries * 64 + this.#distinct.chars;
   }
 }
 
 class Numbers implements Extra {
-  readonly #plan: Plan;
+  readonly #percent: number;
   readonly #sample = new Sample();
 
-  constructor(plan: Plan) {
-    this.#plan = plan;
+  constructor({ percent }: Plan) {
+    this.#percent = percent;
   }
 
   add(timeMs: number, _heard: Heard, measured: Measured): boolean {
@@ -117,11 +112,7 @@ class Numbers implements Extra {
   }
 
   value(): number | undefined {
-    return this.#sample.percentile(this.#plan.percent);
-  }
-
-  holds(value: number): boolean {
-    return this.#plan.holds(value);
+    return this.#sample.percentile(this.#percent);
   }
 
   get bytes(): number {
