@@ -28,12 +28,11 @@ async function explain(argv: readonly string[], io: Io): Promise<number> {
   if (config === undefined) return 2;
   const log = logFor(args, io, config.logLevel);
   const bad = new BadLines(message => log.warning(message));
-  let alert: FoundLine | undefined;
   let events: ReadonlyMap<string, string> = new Map();
   let explanation: Explanation;
   try {
-    alert = await findAlert(id, inputs, bad);
-    if (typeof alert !== 'object') {
+    const alert = await findAlert(id, inputs, bad);
+    if (alert === undefined) {
       bad.end();
       log.error(id === '-' ? 'no alert on standard input' : `no alert ${id} in ${inputs.map(nameOf).join(', ')}`);
       return 1;
@@ -68,14 +67,13 @@ function filterOnly({ filter }: Explanation, io: Io, tell: (message: string) => 
 
 /** The first line that is the alert. */
 async function findAlert(id: string, inputs: readonly string[], bad: BadLines): Promise<FoundLine | undefined> {
-  let alertsOfIt: string[] = [];
+  const alertsOfIt: string[] = [];
   for (const input of inputs) {
     for await (const found of linesWith(input, id === '-' ? undefined : [id], bad)) {
       const { line } = found;
       const isAlert = line.text('event.kind') === 'alert';
       if (id === '-' ? isAlert : line.text('event.id') === id) {
         if (isAlert) return found;
-        alertsOfIt = [];
         throw new Error(`${nameOf(input)}:${found.number}: ${id} is an event, and no alert`);
       }
       if (isAlert && line.text('puppy.event.id') === id) alertsOfIt.push(line.text('event.id') ?? '');

@@ -15,7 +15,6 @@ export type Input =
   | { readonly kind: 'log' | 'events'; readonly path: string; readonly pipe: AsyncIterable<unknown> }
   | { readonly kind: 'recording'; readonly path: string };
 
-const GZIP = [0x1f, 0x8b];
 const PIECE_BYTES = 1 << 18;
 const HEAD_BYTES = 4_096;
 const HEAD_LINES = 32;
@@ -36,8 +35,7 @@ export async function inputOf(operand: string): Promise<Input> {
   try {
     stat = statSync(operand);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`${operand}: ${code === 'ENOENT' ? 'no such file' : code}`);
+    throw new Error(`${operand}: ${fileMistake(error)}`);
   }
   if (stat.isDirectory()) {
     if (isRecording(operand)) return { kind: 'recording', path: operand };
@@ -47,7 +45,7 @@ export async function inputOf(operand: string): Promise<Input> {
   // A pipe can be read but once.
   if (!stat.isFile()) return await pipeOf(path, createReadStream(path));
   const head = headOf(path);
-  const gzip = head[0] === GZIP[0] && head[1] === GZIP[1];
+  const gzip = isGzip(head);
   const content = contentOf(gzip ? unpacked(head) : head);
   const kind = content ?? (NAMED_EVENTS.test(path) ? 'events' : 'log');
   return { kind, path, gzip, bytes: stat.size };
@@ -102,20 +100,32 @@ function unpacked(head: Buffer): Buffer {
   }
 }
 
-function headOf(path: string): Buffer {
-  let fd: number;
+/** Throws Error that names the file. */
+export function headOf(path: string): Buffer {
+  let fd: number | undefined;
   try {
     fd = openSync(path, 'r');
-  } catch (error) {
-    throw new Error(`${path}: ${(error as NodeJS.ErrnoException).code}`);
-  }
-  try {
     const head = Buffer.alloc(HEAD_BYTES);
     return head.subarray(0, readSync(fd, head, 0, HEAD_BYTES, 0));
+  } catch (error) {
+    throw new Error(`${path}: ${fileMistake(error)}`);
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
+
+export const isGzip = (head: Buffer): boolean => head[0] === 0x1f && head[1] === 0x8b;
+
+/** What is wrong with a file, for who named it. */
+export function fileMistake(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? 'no such file' : (code ?? message);
+}
+
+/** A file, or a pipe: all that can be read but a recording. */
+type Readable =
+  | { readonly path: string; readonly gzip: boolean }
+  | { readonly path: string; readonly pipe: AsyncIterable<unknown> };
 
 /** Bytes of audit logs, one after another. Throws Error that names the file. `onBytes` tells how much of the files was read. */
 export async function* readLogs(
@@ -131,10 +141,7 @@ export async function* readLogs(
 }
 
 /** Each piece is valid until the next. Throws Error that names the file. */
-export async function* readInput(
-  input: Exclude<Input, { kind: 'recording' }>,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
+export async function* readInput(input: Readable, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
   const isPipe = 'pipe' in input;
   const counted = countedBytes(isPipe ? input.pipe : piecesOf(input.path, input.gzip), onBytes);
   const unpacked = !isPipe && input.gzip ? pipeline(counted, createGunzip(), () => undefined) : counted;

@@ -9,6 +9,7 @@ import { readJsonDocuments } from '../rules/import/json-documents.ts';
 import { parseRules } from '../rules/parse.ts';
 import { yamlText } from '../rules/yaml-text.ts';
 import { readArguments, UsageError } from './args.ts';
+import { fileMistake } from './inputs.ts';
 import type { Io } from './io.ts';
 
 const INPUT_MAX_BYTES = 64 << 20;
@@ -30,8 +31,7 @@ export function rulesImport(argv: readonly string[], io: Io): number {
   try {
     text = readInput(input);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${name}: ${code === 'ENOENT' ? 'no such file' : (code ?? message)}`);
+    throw new UsageError(`${name}: ${fileMistake(error)}`);
   }
   const tell = (line: number, message: string): void => io.err(`${printable(`${name}:${line}: ${message}`)}\n`);
   const { documents, problems } = readJsonDocuments(text);

@@ -1,9 +1,8 @@
 // Lines of what the agent wrote: files plain or gzip, or standard input (edge: files). A line that isn't JSON is told, never fatal.
 
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { LineSplitter, type OnLine } from '../../logs/splitter.ts';
 import { Reader } from '../../output/ecs/read.ts';
+import { headOf, isGzip, readInput } from '../inputs.ts';
 
 /** Lines of outputs are shorter by far; a longer one is skipped without being held. */
 const LINE_MAX_BYTES = 4 << 20;
@@ -61,53 +60,15 @@ export async function* linesWith(
 
 /** Undefined stands for a line that is too long. */
 async function* linesOf(file: string, name: string): AsyncGenerator<string | undefined, undefined> {
-  let rest: Buffer[] = [];
-  let restBytes = 0;
-  const take = (): string | undefined => {
-    const text = restBytes > LINE_MAX_BYTES ? undefined : Buffer.concat(rest).toString();
-    rest = [];
-    restBytes = 0;
-    return text;
-  };
-  const add = (part: Buffer): void => {
-    restBytes += part.length;
-    if (restBytes <= LINE_MAX_BYTES) rest.push(part);
-    else rest = [];
-  };
-  try {
-    for await (const piece of piecesOf(file)) {
-      let from = 0;
-      for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
-        add(piece.subarray(from, end));
-        yield take();
-        from = end + 1;
-      }
-      if (from < piece.length) add(piece.subarray(from));
-    }
-  } catch (error) {
-    throw new Error(`${name}: ${messageOf(error)}`);
+  const splitter = new LineSplitter(LINE_MAX_BYTES);
+  let found: (string | undefined)[] = [];
+  const onLine: OnLine = (bytes, truncated) => found.push(truncated ? undefined : bytes.toString());
+  const input = file === '-' ? { path: name, pipe: process.stdin } : { path: name, gzip: isGzip(headOf(file)) };
+  for await (const piece of readInput(input, () => undefined)) {
+    splitter.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length), onLine);
+    yield* found;
+    found = [];
   }
-  if (restBytes > 0) yield take();
-}
-
-function messageOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' ? 'no such file' : (code ?? message);
-}
-
-function piecesOf(file: string): AsyncIterable<Buffer> {
-  if (file === '-') return process.stdin;
-  const isGzip = startsWithGzip(file);
-  const stream = createReadStream(file, { highWaterMark: 1 << 18 });
-  return isGzip ? pipeline(stream, createGunzip(), () => undefined) : stream;
-}
-
-function startsWithGzip(file: string): boolean {
-  const fd = openSync(file, 'r');
-  try {
-    const head = Buffer.alloc(2);
-    return readSync(fd, head, 0, 2, 0) === 2 && head.readUInt16BE() === 0x1f8b;
-  } finally {
-    closeSync(fd);
-  }
+  splitter.end(onLine);
+  yield* found;
 }
