@@ -136,10 +136,6 @@ function parseMap(map: MapNode, selection: Pair, report: Report, lists: FindList
   }
   const of: SelectionNode[] = [];
   for (const pair of map.pairs) {
-    if (pair.key === '<<') {
-      report('error', 'structure', pair.keyRange, 'YAML merge keys are not supported');
-      continue;
-    }
     const isList = pair.value.kind === 'list';
     const values = pair.value.kind === 'list' ? pair.value.items : [pair.value];
     if (values.length === 0) {

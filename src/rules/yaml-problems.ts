@@ -36,7 +36,6 @@ function explained(text: string, { code, message, pos }: YAMLError, contents: No
     case 'TAB_AS_INDENT':
       return { range: pos, message: "a tab can't indent YAML", help: 'indent with spaces' };
     case 'BAD_SCALAR_START':
-      return { range: pos, message: `a value without quotes can't begin with "${found}"`, help: IN_QUOTES };
     case 'BAD_ALIAS':
       return { range: pos, message: `a value without quotes can't begin with "${found}"`, help: IN_QUOTES };
     case 'BAD_DQ_ESCAPE':
