@@ -6,7 +6,8 @@ import type { Alert, EventRef, Match } from '../core/match.ts';
 import type { TermStore } from '../core/terms.ts';
 import { type Correlation, isCorrelation, type Rule } from './ast.ts';
 import type { Correlator } from './correlate/correlator.ts';
-import type { Fired, Hit } from './correlate/hit.ts';
+import { type Fired, type Hit, sameEvent } from './correlate/hit.ts';
+import { isJudgedAtEnd } from './correlate/plan.ts';
 import { newTerms } from './gates/new-terms.ts';
 import { Suppress } from './gates/suppress.ts';
 import { type KeptEvent, KeptEvents } from './kept-events.ts';
@@ -46,7 +47,7 @@ export class Judge {
     this.#rules = new Map(rules.map(rule => [rule.info, rule]));
     this.#hasCorrelations = correlations.length > 0;
     this.#counted = new Set(correlations.flatMap(correlation => correlation.rules));
-    this.#keptRules = new Set(correlations.filter(endsLater).flatMap(correlation => basisOf(correlation).rules));
+    this.#keptRules = new Set(correlations.filter(isJudgedAtEnd).flatMap(correlation => basisOf(correlation).rules));
     this.#correlator.setCorrelations(correlations);
   }
 
@@ -125,19 +126,8 @@ export class Judge {
 
   #eventOf(ref: EventRef, timeMs: number): KeptEvent {
     const current = this.#current;
-    const isCurrent =
-      current !== undefined &&
-      current.event.stamp === ref.stamp &&
-      current.event.ordinal === ref.ordinal &&
-      current.event.module === ref.module;
-    return isCurrent ? current : this.#kept.get(ref, timeMs);
+    return current !== undefined && sameEvent(current.event, ref) ? current : this.#kept.get(ref, timeMs);
   }
-}
-
-/** Whether the correlation may become true when no event comes: without a lower bound, or by what didn't happen. */
-function endsLater({ conditions, expression }: Correlation): boolean {
-  if (expression !== undefined) return true;
-  return conditions.length > 0 && !conditions.some(({ operator }) => operator.startsWith('gt') || operator === 'eq');
 }
 
 /** All that the correlation rests on, each behind what it refers to; itself last. */

@@ -1,10 +1,9 @@
 // The hits of one group in one window, and the groups of one correlation in the order in which they were last used. Pure.
 
 import type { EventRef } from '../../core/match.ts';
-import type { Hit } from './hit.ts';
+import { type Hit, sameEvent } from './hit.ts';
 import { amountOf, type Extra, extraOf, type Measured } from './measure.ts';
 import type { Heard, Plan } from './plan.ts';
-import { sameEvent } from './sequence.ts';
 import { TimeQueue } from './time-queue.ts';
 import { Timeline } from './timeline.ts';
 

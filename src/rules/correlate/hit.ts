@@ -22,3 +22,6 @@ export interface Fired {
   /** The newest contributing hit, whose event the alert is written with. */
   readonly last: Hit;
 }
+
+export const sameEvent = (a: EventRef, b: EventRef): boolean =>
+  a.stamp === b.stamp && a.ordinal === b.ordinal && a.module === b.module;

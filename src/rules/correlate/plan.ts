@@ -40,13 +40,12 @@ const VALUES_MIN = 1_024;
 
 export function planOf(correlation: Correlation): Plan {
   const { type, expression, conditions, timespanMs, fields } = correlation;
+  const { plain } = signsOf(expression);
   const rules = [...new Map(correlation.rules.map(rule => [rule.info.id, rule])).values()];
-  const signs = { plain: new Set<string>(), negated: new Set<string>() };
-  if (expression !== undefined) collectSigns(expression, true, signs);
   let steps = 0;
   const heard = rules.map((rule, index): Heard => {
     const { id } = rule.info;
-    const positive = expression === undefined || signs.plain.has(nameOf(rule)) || signs.plain.has(id);
+    const positive = expression === undefined || plain.has(nameOf(rule)) || plain.has(id);
     const groupFields = correlation.groupBy.map(name => correlation.aliases.get(name)?.get(rule) ?? name);
     return positive ? { id, index, groupFields, step: steps++ } : { id, index, groupFields };
   });
@@ -54,7 +53,7 @@ export function planOf(correlation: Correlation): Plan {
   return {
     ...{ type, timespanMs, fields, heard, steps },
     percent: type === 'value_median' ? 50 : (correlation.percentile ?? 50),
-    atEnd: expression !== undefined ? signs.negated.size > 0 : conditions.length > 0 && !hasLowerBound(correlation),
+    atEnd: isJudgedAtEnd(correlation),
     slackMs: Math.min(SLACK_MS, timespanMs),
     holds:
       conditions.length === 0
@@ -69,6 +68,13 @@ const nameOf = (rule: Rule | Correlation): string => rule.name ?? rule.info.id;
 
 function indexes(rules: readonly (Rule | Correlation)[]): ReadonlyMap<string, number> {
   return new Map(rules.flatMap((rule, index) => [[rule.info.id, index] as const, [nameOf(rule), index] as const]));
+}
+
+/** Whether a later event can make it false, so that it is judged when its window ends. */
+export function isJudgedAtEnd(correlation: Correlation): boolean {
+  const { expression, conditions } = correlation;
+  if (expression !== undefined) return signsOf(expression).negated.size > 0;
+  return conditions.length > 0 && !hasLowerBound(correlation);
 }
 
 /** Zero hits don't make it true, and once it is true, more of them needn't be waited for. */
@@ -97,12 +103,19 @@ function compare(value: number, operator: CorrelationOperator, than: number): bo
   }
 }
 
+interface Signs {
+  readonly plain: Set<string>;
+  readonly negated: Set<string>;
+}
+
 /** Which names make the condition true by being seen, and which by not being seen. */
-function collectSigns(
-  condition: Condition,
-  positive: boolean,
-  signs: { readonly plain: Set<string>; readonly negated: Set<string> },
-): void {
+function signsOf(condition: Condition | undefined): Signs {
+  const signs: Signs = { plain: new Set(), negated: new Set() };
+  if (condition !== undefined) collectSigns(condition, true, signs);
+  return signs;
+}
+
+function collectSigns(condition: Condition, positive: boolean, signs: Signs): void {
   const into = positive ? signs.plain : signs.negated;
   switch (condition.kind) {
     case 'selection':

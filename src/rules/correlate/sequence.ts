@@ -2,6 +2,7 @@
 // late one is put in its place; of older ones only what can still begin a run. Pure.
 
 import type { EventRef } from '../../core/match.ts';
+import { sameEvent } from './hit.ts';
 import { TimeQueue } from './time-queue.ts';
 
 interface Step {
@@ -11,9 +12,6 @@ interface Step {
 }
 
 export const RECENT_MAX = 256;
-
-export const sameEvent = (a: EventRef, b: EventRef): boolean =>
-  a.stamp === b.stamp && a.ordinal === b.ordinal && a.module === b.module;
 
 export class Sequence {
   readonly rules: number;
