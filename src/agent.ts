@@ -111,7 +111,7 @@ export class Agent {
     });
     this.reloads = new Reloads({
       log,
-      say: (kind, message, details) => this.say(this.voice.say(kind, Date.now(), message, details)),
+      say: this.tell,
       running: () => this.running,
       reread,
       apply: next => this.apply(next),
@@ -149,20 +149,13 @@ export class Agent {
     this.recorder?.seed(nowMs);
     this.parts.table.seed(nowMs);
     const { canFire, reasons, notAskedFor } = verdictSummary(this.rules.ruleset);
-    this.say(
-      this.voice.say(
-        'agent_started',
-        Date.now(),
-        `puppy-hids ${VERSION} started in mode ${state.mode} with ${canFire} rules`,
-        {
-          mode: state.mode,
-          kernel: this.host.kernelRelease,
-          audit: { enabled: state.status.enabled, backlog_limit: state.status.backlogLimit, rules: state.ruleCount },
-          notes: this.audit.notes.map(({ code, message }) => ({ code, message })),
-        },
-      ),
-    );
-    sayLoaded((kind, message, details) => this.say(this.voice.say(kind, Date.now(), message, details)), this.rules);
+    this.tell('agent_started', `puppy-hids ${VERSION} started in mode ${state.mode} with ${canFire} rules`, {
+      mode: state.mode,
+      kernel: this.host.kernelRelease,
+      audit: { enabled: state.status.enabled, backlog_limit: state.status.backlogLimit, rules: state.ruleCount },
+      notes: this.audit.notes.map(({ code, message }) => ({ code, message })),
+    });
+    sayLoaded(this.tell, this.rules);
     for (const [reason, count] of Object.entries(reasons)) this.log.info(`${count} rules can't fire: ${reason}`);
     if (notAskedFor > 0) {
       this.log.info(
@@ -202,14 +195,12 @@ export class Agent {
     this.logs.stop();
     this.terms.close();
     const totals = this.audit.counters();
-    this.say(
-      this.voice.say('agent_stopped', Date.now(), `puppy-hids stopped: ${reason}`, {
-        reason,
-        audit: totals,
-        ...(logs !== undefined && { logs }),
-        pipeline: { ...this.parts.counters },
-      }),
-    );
+    this.tell('agent_stopped', `puppy-hids stopped: ${reason}`, {
+      reason,
+      audit: totals,
+      ...(logs !== undefined && { logs }),
+      pipeline: { ...this.parts.counters },
+    });
     this.recorder?.close();
     const whole = await this.outputs.close(DRAIN_MS);
     const dropped = this.outputs.counters().reduce((sum, c) => sum + c.dropped, 0);
@@ -242,7 +233,7 @@ export class Agent {
       },
       sayAvailability: (source, up, message) => {
         log[up ? 'info' : 'error'](message);
-        this.say(this.voice.say(up ? 'source_up' : 'source_down', Date.now(), message, { source }));
+        this.tell(up ? 'source_up' : 'source_down', message, { source });
       },
     };
   }
@@ -270,6 +261,12 @@ export class Agent {
     this.recorder?.agent(event);
     this.parts.pipeline(event);
   }
+
+  private readonly tell = (
+    kind: AgentEvent['kind'],
+    message: string,
+    details: Readonly<Record<string, unknown>>,
+  ): void => this.say(this.voice.say(kind, Date.now(), message, details));
 
   /** Between two events. */
   private apply(next: Running): readonly string[] {
