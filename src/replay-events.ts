@@ -2,7 +2,7 @@
 
 import { AgedMap } from './core/aged-map.ts';
 import { LineSplitter } from './logs/splitter.ts';
-import { isPlainId } from './output/ecs/context.ts';
+import { digest, isPlainId } from './output/ecs/context.ts';
 import { hostIdOf, type Line, lineOf } from './output/ecs/read-line.ts';
 import type { Parts } from './parts.ts';
 import type { Breathe, ReplaySummary } from './replay.ts';
@@ -120,7 +120,7 @@ class EventReplay {
     if (isAlert) this.alerts++;
     else this.hasEvents = true;
     if (isAlert && this.hasEvents) return;
-    const id = isPlainId(event.stamp) ? event.stamp : digestOf(event.stamp === '' ? text : event.stamp);
+    const id = isPlainId(event.stamp) ? event.stamp : digest(event.stamp === '' ? text : event.stamp);
     const key = `${hostId}\n${id}`;
     if (this.judged.get(key) !== undefined) {
       if (!isAlert) this.again++;
@@ -174,5 +174,3 @@ const ODD: Readonly<Record<Odd, string>> = {
   tooLong: `lines are longer than ${LINE_MAX_BYTES} bytes and left out`,
   hosts: `lines are left out: a replay judges at most ${HOSTS_MAX} hosts, replay the others by themselves`,
 };
-
-const digestOf = (text: string): string => Bun.CryptoHasher.hash('sha256', text, 'hex').slice(0, 32);

@@ -2,7 +2,7 @@
 // out: how it is shown is text.ts's.
 
 import type { HostEvent, ProcessImage, RecordView } from '../../core/event.ts';
-import { eventOf, type Reader } from '../../output/ecs/read.ts';
+import { eventOf, known, type Reader } from '../../output/ecs/read.ts';
 import { type Correlation, isCorrelation, type Logsource, type Rule } from '../../rules/ast.ts';
 import { eventLookup, withMatched } from '../../rules/event-lookup.ts';
 import { type ConditionEvidence, evidenceOf } from '../../rules/evidence.ts';
@@ -76,9 +76,6 @@ export interface LoadedSet {
   readonly correlations: readonly Correlation[];
   readonly lineOf: (rule: Rule | Correlation) => number;
 }
-
-const known = <T extends object>(parts: { [K in keyof T]: T[K] | undefined }): T =>
-  Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as T;
 
 const fieldValues = (line: Reader, path: string): FieldValue[] =>
   line.list(path).map(pair => ({ field: pair.text('field') ?? '', value: pair.text('value') ?? '' }));

@@ -79,7 +79,7 @@ export function ecsContext(options: EcsOptions): EcsContext {
 }
 
 /** 128 bits of SHA-256 in hex. (Measured: 0.4 µs, the cheapest of Bun's hashes but for SHA-1.) */
-function digest(text: string): string {
+export function digest(text: string): string {
   return Bun.CryptoHasher.hash('sha256', text, 'hex').slice(0, 32);
 }
 

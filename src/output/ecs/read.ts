@@ -96,7 +96,7 @@ export class Reader {
 }
 
 /** The given properties without those that are undefined. */
-function known<T extends object>(parts: { [K in keyof T]: T[K] | undefined }): T {
+export function known<T extends object>(parts: { [K in keyof T]: T[K] | undefined }): T {
   const found: Partial<T> = {};
   for (const key in parts) if (parts[key] !== undefined) found[key] = parts[key];
   return found as T;
