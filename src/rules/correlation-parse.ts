@@ -56,12 +56,7 @@ export interface ParsedCorrelation {
   readonly idRange: Range;
 }
 
-const KEYS = new Set(
-  (
-    'title id related name taxonomy status description license author references reference date modified correlation fields ' +
-    'falsepositives level tags scope generate puppy custom_attributes'
-  ).split(' '),
-);
+const KEYS = ['correlation', 'fields', 'generate', 'puppy'];
 const CORRELATION_KEYS = ['type', 'rules', 'group-by', 'timespan', 'condition', 'aliases', 'generate'];
 const TYPES: readonly CorrelationType[] = [
   ...(['event_count', 'value_count', 'temporal', 'temporal_ordered'] as const),

@@ -10,6 +10,11 @@ import { didYouMean, nearestWord, type Range, type Report, type SourceText } fro
 import { parsePuppy } from './puppy.ts';
 import { type MapNode, pairOf } from './yaml.ts';
 
+/** Of every kind of document. */
+const KEYS = (
+  'title id related name taxonomy status description license author references reference date modified falsepositives level tags ' +
+  'scope custom_attributes'
+).split(' ');
 const STATUSES = ['stable', 'test', 'experimental', 'deprecated', 'unsupported'];
 
 /** A document, and whether anything was wrong with it. */
@@ -55,8 +60,9 @@ export class DocumentReader {
     return digestOf([this.source.text.slice(...this.map.range), ...[...this.#usedLists].sort()]);
   }
 
-  /** Sigma lets anybody add keys: only what looks like a slip is told. */
-  checkKeys(known: ReadonlySet<string>): void {
+  /** `own`: keys of this kind of document. Sigma lets anybody add others: only what looks like a slip is told. */
+  checkKeys(own: readonly string[]): void {
+    const known = new Set([...KEYS, ...own]);
     for (const { key, keyRange } of this.map.pairs) {
       const near = known.has(key) ? undefined : nearestWord(key, known);
       if (near !== undefined) {

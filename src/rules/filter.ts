@@ -34,12 +34,7 @@ export interface ParsedFilter {
   readonly range: Range;
 }
 
-const KEYS = new Set(
-  (
-    'title id related name taxonomy status description license author references reference date modified logsource filter ' +
-    'falsepositives level tags scope custom_attributes'
-  ).split(' '),
-);
+const KEYS = ['logsource', 'filter'];
 /** Copies of selections in all rules. */
 const MERGED_MAX_SELECTIONS = 200_000;
 /** Of one filter. */
