@@ -4,7 +4,7 @@ import type { RuleInfo } from '../core/match.ts';
 import type { Condition, Item, Rule, SelectionNode, Test } from './ast.ts';
 import { ruleItems } from './ast.ts';
 import { canonicalName, FIELDS, fieldNames, isRecordField, type Stream } from './fields.ts';
-import { feedOf } from './logsource.ts';
+import { feedOf, streamsOf } from './logsource.ts';
 import { mergeNeeds, type Needs, NO_NEEDS, needsOf } from './needs.ts';
 import { nearestWord, type Range } from './problem.ts';
 
@@ -31,9 +31,9 @@ export interface FieldProblem {
 export function verdictOf(rule: Rule): Verdict {
   const feed = feedOf(rule.logsource);
   if ('notFed' in feed) return { rule: rule.info, canFire: false, reason: feed.notFed, needs: NO_NEEDS };
-  const { stream, also } = feed;
+  const { stream } = feed;
   const reasons = new Set<string>();
-  const streams = (also === undefined ? [stream] : [stream, also]).filter(
+  const streams = streamsOf(rule.logsource).filter(
     each => canHold(rule.condition, rule, each, reasons) && hasTerms(rule, each, reasons),
   );
   if (streams.length === 0) {
@@ -51,23 +51,20 @@ function joined(reasons: ReadonlySet<string>): string {
 
 /** Fields of the rule that its events don't have, as many as are worth telling. Nothing is said of a logsource that isn't fed: its fields aren't known yet. */
 export function fieldProblems(rule: Rule): FieldProblem[] {
-  const feed = feedOf(rule.logsource);
-  if ('notFed' in feed) return [];
+  const streams = streamsOf(rule.logsource);
   const problems: FieldProblem[] = [];
   const { puppy } = rule;
   for (const name of [...(puppy?.suppress?.groupBy ?? []), ...(puppy?.newTerms?.fields ?? [])].slice(0, FIELDS_MAX)) {
-    const problem = fieldProblem(name, puppy!.range, feed.stream);
-    const isElsewhere = feed.also !== undefined && fieldProblem(name, puppy!.range, feed.also) === undefined;
-    if (problem !== undefined && !isElsewhere) problems.push(problem);
+    const problem = fieldProblem(name, puppy!.range, streams);
+    if (problem !== undefined) problems.push(problem);
   }
   for (const item of ruleItems(rule)) {
     const names = item.values
       .flatMap(value => value.tests)
       .flatMap(test => (test.op === 'fieldref' ? [test.field] : []));
     for (const name of item.field === undefined ? names : [item.field, ...names]) {
-      const problem = fieldProblem(name, item.range, feed.stream);
-      const isElsewhere = feed.also !== undefined && fieldProblem(name, item.range, feed.also) === undefined;
-      if (problem === undefined || isElsewhere) continue;
+      const problem = fieldProblem(name, item.range, streams);
+      if (problem === undefined) continue;
       problems.push(problem);
       if (problems.length === FIELDS_MAX) return problems;
     }
@@ -75,11 +72,13 @@ export function fieldProblems(rule: Rule): FieldProblem[] {
   return problems;
 }
 
-function fieldProblem(name: string, range: Range, stream: Stream): FieldProblem | undefined {
-  if (isKnown(name, stream)) {
-    const why = stream === 'record' ? undefined : FIELDS[stream].get(canonicalName(name))?.why;
-    return why === undefined ? undefined : { code: 'field-not-fed', range, message: `no event has "${name}": ${why}` };
-  }
+/** Told as of the first stream; undefined where the events of any have the field. */
+function fieldProblem(name: string, range: Range, streams: readonly Stream[]): FieldProblem | undefined {
+  const [stream] = streams;
+  if (stream === undefined || streams.some(each => isKnown(name, each) && whyNot(name, each) === undefined))
+    return undefined;
+  const why = whyNot(name, stream);
+  if (why !== undefined) return { code: 'field-not-fed', range, message: `no event has "${name}": ${why}` };
   const nearest = nearestWord(name, fieldNames(stream));
   const message = `unknown field "${name}"`;
   if (nearest === undefined) return { code: 'unknown-field', range, message };
@@ -88,6 +87,10 @@ function fieldProblem(name: string, range: Range, stream: Stream): FieldProblem 
 
 const isKnown = (name: string, stream: Stream): boolean =>
   stream === 'record' ? isRecordField(name) : FIELDS[stream].has(canonicalName(name));
+
+/** Why events of the stream have none of a field that is known. */
+const whyNot = (name: string, stream: Stream): string | undefined =>
+  stream === 'record' ? undefined : FIELDS[stream].get(canonicalName(name))?.why;
 
 /** False only when no event has all the fields of `new_terms`: then nothing is ever learned. */
 const hasTerms = ({ puppy }: Rule, stream: Stream, reasons: Set<string>): boolean =>
