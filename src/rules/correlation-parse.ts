@@ -6,7 +6,7 @@ import { conditionFault, OPERATORS } from './correlation-condition.ts';
 import type { DocumentReader } from './document.ts';
 import { didYouMean, type Range, type SourceText } from './problem.ts';
 import { parseTimespan } from './timespan.ts';
-import { type MapNode, type Node, type Pair, pairOf } from './yaml.ts';
+import { booleanOf, type MapNode, type Node, type Pair, pairOf, type Scalar } from './yaml.ts';
 
 /** A text with its place. */
 export interface Word {
@@ -74,8 +74,7 @@ const isTemporal = (type: CorrelationType): boolean => type === 'temporal' || ty
 export function referencesOf(document: Node): { readonly names: readonly string[]; readonly generate: boolean } {
   const body = document.kind === 'map' ? pairOf(document, 'correlation')?.value : undefined;
   if (document.kind !== 'map' || body?.kind !== 'map') return { names: [], generate: false };
-  const isTrue = (node: Node | undefined): boolean => node?.kind === 'scalar' && node.text.toLowerCase() === 'true';
-  const generate = isTrue(pairOf(document, 'generate')?.value) || isTrue(pairOf(body, 'generate')?.value);
+  const generate = [document, body].some(map => booleanOf(pairOf(map, 'generate')?.value) === true);
   const rules = pairOf(body, 'rules')?.value ?? pairOf(body, 'condition')?.value;
   if (rules === undefined || rules.kind === 'map') return { names: [], generate };
   if (rules.kind === 'scalar') return { names: pairOf(body, 'rules') ? [rules.text] : namesIn(rules.text), generate };
@@ -231,10 +230,7 @@ class BodyReader {
   #generate(): boolean {
     const given = [pairOf(this.#reader.map, 'generate'), pairOf(this.#map, 'generate')].flatMap(pair => {
       if (pair === undefined) return [];
-      const { value } = pair;
-      if (value.kind === 'scalar' && /^(?:true|false)$/i.test(value.text)) return [value.text.toLowerCase() === 'true'];
-      this.#error(value, '"generate" must be true or false');
-      return [];
+      return booleanOf(pair.value) ?? this.#error(pair.value, '"generate" must be true or false') ?? [];
     });
     return given.includes(true);
   }
@@ -266,7 +262,7 @@ class BodyReader {
     return this.#bounds(type, node, references.length);
   }
 
-  #expression(node: Extract<Node, { kind: 'scalar' }>, references: readonly Word[]): Condition | undefined {
+  #expression(node: Scalar, references: readonly Word[]): Condition | undefined {
     const raw = this.#reader.source.text.slice(...node.range);
     const names = new Set(references.map(({ text }) => text));
     const used = new Set<string>();

@@ -5,7 +5,7 @@ import { parseCondition } from './condition.ts';
 import type { FindList } from './lists.ts';
 import { parseItem } from './modifiers.ts';
 import type { Report, SourceText } from './problem.ts';
-import type { MapNode, Node, Pair } from './yaml.ts';
+import { headOf, type MapNode, type Node, type Pair } from './yaml.ts';
 
 export interface Detection {
   readonly selections: ReadonlyMap<string, Selection>;
@@ -56,7 +56,7 @@ export function parseDetection(
   }
   if (names.size === 0) fail('empty-detection', node.range, `the ${key} has no selection`);
   if (condition === undefined) {
-    fail('missing-condition', firstLine(node), `the ${key} has no condition`);
+    fail('missing-condition', headOf(node), `the ${key} has no condition`);
     return undefined;
   }
   const used = new Set<string>();
@@ -68,8 +68,6 @@ export function parseDetection(
   }
   return failed ? undefined : { selections, condition: parsed };
 }
-
-const firstLine = (node: MapNode): Node['range'] => node.pairs[0]?.keyRange ?? node.range;
 
 /** A list of conditions is an OR. */
 function parseConditions(

@@ -8,7 +8,7 @@ import type { FindList } from './lists.ts';
 import { parseLogsource } from './parse-logsource.ts';
 import { didYouMean, nearestWord, type Range, type Report, type SourceText } from './problem.ts';
 import { parsePuppy } from './puppy.ts';
-import { type MapNode, pairOf } from './yaml.ts';
+import { headOf, type MapNode, pairOf } from './yaml.ts';
 
 /** Of every kind of document. */
 const KEYS = (
@@ -48,7 +48,7 @@ export class DocumentReader {
 
   /** Where a problem of the document as a whole is told. */
   get place(): Range {
-    return this.map.pairs[0]?.keyRange ?? this.map.range;
+    return headOf(this.map);
   }
 
   get idRange(): Range {

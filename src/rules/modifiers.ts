@@ -9,7 +9,7 @@ import { ANY, type Glob, isWord, literalGlob, mapLiterals, type Part, parseGlob,
 import type { FindList } from './lists.ts';
 import { didYouMean, type Range, type Report } from './problem.ts';
 import { LinearRegex, RegexError } from './regex.ts';
-import type { Node } from './yaml.ts';
+import { booleanOf, type Node, type Scalar } from './yaml.ts';
 
 type Kind = 'position' | 'type' | 'flag' | 'regexFlag' | 'encoding' | 'datePart';
 
@@ -207,10 +207,12 @@ function parseValue(node: Node, chain: Chain, field: string, isList: boolean, re
       if (network !== undefined) return one({ op: 'cidr', network });
       return fail('bad-value', `"${node.text}" is not a network`, 'write 10.0.0.0/8 or fe80::/10');
     }
-    case 'exists':
-      if (!/^(?:true|false)$/i.test(node.text)) return fail('bad-value', '"exists" takes true or false');
+    case 'exists': {
+      const wanted = booleanOf(node);
+      if (wanted === undefined) return fail('bad-value', '"exists" takes true or false');
       if (isList) return fail('bad-value', '"exists" takes one value, not a list');
-      return one({ op: 'exists', wanted: node.text.toLowerCase() === 'true' });
+      return one({ op: 'exists', wanted });
+    }
     case 'fieldref': {
       const how = chain.names.find(name => MODIFIERS.get(name) === 'position') ?? 'equals';
       if (node.text === '') return fail('bad-value', '"fieldref" takes the name of a field');
@@ -292,7 +294,7 @@ function transform(name: string, { glob, isBytes }: Text): Text[] | string {
   }
 }
 
-function parseRegexValue(node: Extract<Node, { kind: 'scalar' }>, chain: Chain, report: Report): Meaning | undefined {
+function parseRegexValue(node: Scalar, chain: Chain, report: Report): Meaning | undefined {
   const flags = ['i', 'm', 's'].filter(flag => chain.has(flag)).join('');
   try {
     const regex = new LinearRegex(node.text, { i: chain.has('i'), m: chain.has('m'), s: chain.has('s') });

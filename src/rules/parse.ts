@@ -7,7 +7,7 @@ import { DocumentReader } from './document.ts';
 import { type ParsedFilter, parseFilter } from './filter.ts';
 import { type FindList, NO_LISTS } from './lists.ts';
 import { type Problem, type Report, SourceText } from './problem.ts';
-import { type MapNode, type Node, pairOf, readDocuments } from './yaml.ts';
+import { type MapNode, type Node, pairOf, readDocuments, scalarOf } from './yaml.ts';
 
 export interface ParsedFile {
   readonly rules: readonly ParsedRule[];
@@ -92,10 +92,7 @@ function added<T>(list: T[], item: T | undefined): T | undefined {
 
 /** What a reference may call the document. */
 function namesOf(map: MapNode): string[] {
-  return ['id', 'name'].flatMap(key => {
-    const node = pairOf(map, key)?.value;
-    return node?.kind === 'scalar' && node.text !== '' ? [node.text] : [];
-  });
+  return ['id', 'name'].flatMap(key => scalarOf(map, key)?.text ?? []);
 }
 
 /**

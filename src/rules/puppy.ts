@@ -4,7 +4,7 @@ import type { FieldBag, PuppyBlock, RuleTest, TimedEvent } from './ast.ts';
 import { parseLogsource } from './parse-logsource.ts';
 import { didYouMean, type Report } from './problem.ts';
 import { parseTimespan } from './timespan.ts';
-import { type MapNode, type Node, type Pair, pairOf, plainValue } from './yaml.ts';
+import { booleanOf, type MapNode, type Node, type Pair, pairOf, plainValue, scalarOf } from './yaml.ts';
 
 const RESPONSES = ['kill'];
 const TESTS_MAX = 1000;
@@ -111,8 +111,7 @@ class Reader {
     const map = this.map(node, 'test', ['name', 'logsource', 'match', ...kinds]);
     if (map === undefined) return undefined;
     const given = kinds.filter(kind => pairOf(map, kind) !== undefined);
-    const nameNode = pairOf(map, 'name')?.value;
-    const name = nameNode?.kind === 'scalar' && nameNode.text !== '' ? nameNode.text : `test ${index + 1}`;
+    const name = scalarOf(map, 'name')?.text ?? `test ${index + 1}`;
     const [kind] = given;
     if (kind === undefined || given.length > 1)
       return this.#error(map, `the test needs exactly one of ${kinds.join(', ')}`);
@@ -127,7 +126,8 @@ class Reader {
   #match(map: MapNode): boolean | number | undefined {
     const node = pairOf(map, 'match')?.value;
     if (node === undefined) return this.#error(map, 'the test needs "match"');
-    if (node.kind === 'scalar' && /^(?:true|false)$/i.test(node.text)) return node.text.toLowerCase() === 'true';
+    const answer = booleanOf(node);
+    if (answer !== undefined) return answer;
     if (node.kind === 'scalar' && /^\d{1,6}$/.test(node.text)) return Number(node.text);
     return this.#error(node, '"match" must be true, false or a number of alerts');
   }

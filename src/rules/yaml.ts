@@ -29,6 +29,7 @@ export interface Pair {
 }
 
 export type MapNode = Extract<Node, { kind: 'map' }>;
+export type Scalar = Extract<Node, { kind: 'scalar' }>;
 
 const NODES_MAX = 200_000;
 const DEPTH_MAX = 64;
@@ -174,6 +175,21 @@ class Walk {
 }
 
 export const pairOf = (map: MapNode, key: string): Pair | undefined => map.pairs.find(pair => pair.key === key);
+
+/** The value of `key` where it is a text that isn't empty. */
+export function scalarOf(map: MapNode, key: string): Scalar | undefined {
+  const node = pairOf(map, key)?.value;
+  return node?.kind === 'scalar' && node.text !== '' ? node : undefined;
+}
+
+/** True or false, however it is written. */
+export function booleanOf(node: Node | undefined): boolean | undefined {
+  if (node?.kind !== 'scalar' || !/^(?:true|false)$/i.test(node.text)) return undefined;
+  return node.text.toLowerCase() === 'true';
+}
+
+/** Where a problem of the map as a whole is told. */
+export const headOf = (map: MapNode): Range => map.pairs[0]?.keyRange ?? map.range;
 
 /** A node as plain JSON; numbers as written become numbers where that is exact, else text. */
 export function plainValue(node: Node): unknown {

@@ -1,7 +1,7 @@
 // Lints of what a rule says about itself: id, status, dates, tags, relations. Pure.
 
 import { didYouMean, nearestWord } from '../problem.ts';
-import { type MapNode, type Node, pairOf } from '../yaml.ts';
+import { headOf, type MapNode, type Node, pairOf, type Scalar, scalarOf } from '../yaml.ts';
 import { type Finding, quoted } from './finding.ts';
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
@@ -27,7 +27,7 @@ const NAMESPACES: Readonly<Record<string, { readonly form: RegExp; readonly word
 
 /** For every kind of document: detection rules, correlations, filters. */
 export function* metadata(map: MapNode): Generator<Finding> {
-  const place = map.pairs[0]?.keyRange ?? map.range;
+  const place = headOf(map);
   const id = scalarOf(map, 'id');
   if (id !== undefined && !UUID.test(id.text)) {
     const help = '"uuidgen -r" makes one; keep it for the life of the rule';
@@ -49,13 +49,6 @@ export function* metadata(map: MapNode): Generator<Finding> {
   }
   for (const tag of itemsOf(map, 'tags')) if (tag.kind === 'scalar') yield* tagFindings(tag.text, tag.range);
   for (const related of itemsOf(map, 'related')) yield* relatedFindings(related);
-}
-
-type Scalar = Extract<Node, { kind: 'scalar' }>;
-
-function scalarOf(map: MapNode, key: string): Scalar | undefined {
-  const node = pairOf(map, key)?.value;
-  return node?.kind === 'scalar' && node.text !== '' ? node : undefined;
 }
 
 function itemsOf(map: MapNode, key: string): readonly Node[] {
