@@ -2,6 +2,7 @@
 // a watch of a folder costs each call that opens or changes any file. So patterns become files where the files can be told, and
 // folders only where new ones may come. Pure: what is on the host is asked of `host`.
 
+import { matchName } from '../../core/wildcard.ts';
 import { isBusyTree } from './cost.ts';
 
 /** What is on this host; links are followed. */
@@ -191,28 +192,8 @@ class Planner {
   }
 }
 
-/** For one name of a path: `*` and `?`, in time that grows with the lengths' product at most. */
+/** Of one name of a path, whatever its case. */
 function matcher(pattern: string): (name: string) => boolean {
   const wanted = pattern.toLowerCase();
-  return given => {
-    const name = given.toLowerCase();
-    let at = 0;
-    let star = -1;
-    let resume = 0;
-    let i = 0;
-    while (i < name.length) {
-      if (wanted[at] === '*') {
-        star = at++;
-        resume = i;
-      } else if (wanted[at] === '?' || wanted[at] === name[i]) {
-        at++;
-        i++;
-      } else if (star >= 0) {
-        at = star + 1;
-        i = ++resume;
-      } else return false;
-    }
-    while (wanted[at] === '*') at++;
-    return at === wanted.length;
-  };
+  return name => matchName(wanted, name.toLowerCase());
 }
