@@ -13,7 +13,6 @@ import type { HostFacts } from './proc/facts.ts';
 import { ProcessTable } from './proc/table.ts';
 import type { Correlation } from './rules/ast.ts';
 import { Correlator } from './rules/correlate/correlator.ts';
-import { TermTable } from './rules/gates/term-table.ts';
 import { Judge } from './rules/judge.ts';
 import type { Ruleset } from './rules/ruleset.ts';
 
@@ -27,11 +26,11 @@ export interface PartsOptions {
   /** Every event is a line, not only alerts. */
   readonly events: boolean;
   readonly ruleset: Ruleset;
-  readonly correlations?: readonly Correlation[];
+  readonly correlations: readonly Correlation[];
   /** What correlations may hold of events that they count. */
   readonly correlationBytes?: number;
-  /** What `new_terms` rules remember; else in memory. */
-  readonly terms?: TermStore;
+  /** What `new_terms` rules remember. */
+  readonly terms: TermStore;
   /** Sees every event, and every alert, before it is written. */
   readonly onEvent?: (event: AnyEvent) => void;
   readonly onAlert?: (alert: Alert) => void;
@@ -47,7 +46,7 @@ export interface Parts {
   readonly judge: Judge;
   readonly counters: DeliverCounters;
   /** The rules that judge from now on; the state of those that stay the same stays. */
-  setRuleset(ruleset: Ruleset, correlations?: readonly Correlation[]): void;
+  setRuleset(ruleset: Ruleset, correlations: readonly Correlation[]): void;
   /** The clock, once a second: windows that end, what is old. */
   tick(nowMs: number): void;
 }
@@ -59,11 +58,11 @@ export function createParts(options: PartsOptions): Parts {
   const table = new ProcessTable(options.facts, { capacity: options.cacheEntries });
   const { onEvent, onAlert } = options;
   const judge = new Judge({
-    terms: options.terms ?? new TermTable(),
+    terms: options.terms,
     correlator: new Correlator({ maxBytes: options.correlationBytes ?? CORRELATION_BYTES }),
   });
   let { ruleset } = options;
-  judge.setRules(ruleset.rules, options.correlations ?? []);
+  judge.setRules(ruleset.rules, options.correlations);
   const stages: Stages = {
     enrich: observation => enrich(observation, table),
     evaluate: event => ruleset.evaluate(event),
@@ -82,7 +81,7 @@ export function createParts(options: PartsOptions): Parts {
     pipeline: createPipeline(stages),
     replayEvent: event => pass(stages, event),
     replayLoss: loss => windows.add(loss),
-    setRuleset: (next, correlations = []) => {
+    setRuleset: (next, correlations) => {
       ruleset = next;
       judge.setRules(next.rules, correlations);
     },

@@ -32,7 +32,7 @@ export type Prepared =
       readonly problems: readonly Problem[];
     };
 
-const isError = (problem: Problem): boolean => problem.severity === 'error';
+export const isError = (problem: Problem): boolean => problem.severity === 'error';
 
 /** Takes its time beside the agent's work; nothing has changed when it resolves. */
 export async function prepareReload(running: Running, reread: () => Loaded): Promise<Prepared> {

@@ -2,7 +2,7 @@
 
 import type { Loaded } from './config/load.ts';
 import type { Log } from './log.ts';
-import { type Prepared, prepareReload, type RuleChanges, type Running, Turns } from './reload.ts';
+import { isError, type Prepared, prepareReload, type RuleChanges, type Running, Turns } from './reload.ts';
 import { formatProblem, type Problem } from './rules/problem.ts';
 import { allRules, type LoadedRuleset, verdictSummary } from './rules-loading.ts';
 
@@ -73,7 +73,7 @@ export class Reloads {
       this.#settledMs = performance.now() + SETTLING_MS;
     });
     if (host.isEnding()) throw new Error('the agent ends');
-    const errors = prepared.problems.filter(problem => problem.severity === 'error');
+    const errors = prepared.problems.filter(isError);
     for (const problem of errors) host.log.error(formatProblem(problem));
     const answer = 'refused' in prepared ? this.#refuse(prepared.refused, errors) : this.#take(prepared);
     return {
@@ -127,10 +127,7 @@ export function sayLoaded(say: Say, loaded: LoadedRuleset, changes?: RuleChanges
       changed: changes.changed.length,
     }),
   });
-  sayRejected(
-    say,
-    loaded.problems.filter(problem => problem.severity === 'error'),
-  );
+  sayRejected(say, loaded.problems.filter(isError));
 }
 
 function sayRejected(say: Say, errors: readonly Problem[]): void {
