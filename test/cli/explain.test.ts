@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { explainCommand } from '../../src/cli/explain.ts';
-import type { Command, Io } from '../../src/cli/io.ts';
+import type { Command } from '../../src/cli/io.ts';
 import { replayCommand } from '../../src/cli/replay.ts';
+import { capture } from './capture.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'puppy-explain-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -59,11 +60,9 @@ interface Ran {
 }
 
 async function run(command: Command, args: readonly string[]): Promise<Ran> {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = { env: {}, out: text => out.push(text), err: text => err.push(text), errIsTerminal: true };
+  const { io, written } = capture({ errIsTerminal: true });
   const code = await command.run(args, io);
-  return { code, out: out.join(''), err: err.join('') };
+  return { code, ...written() };
 }
 
 interface Line {

@@ -2,7 +2,6 @@ import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Io } from '../../src/cli/io.ts';
 import { reloadCommand } from '../../src/cli/reload.ts';
 import { statusCommand } from '../../src/cli/status.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -12,6 +11,7 @@ import { type ReloadAnswer, Reloads } from '../../src/reloads.ts';
 import { FiredCounts } from '../../src/rules/fired.ts';
 import { loadRuleset, loadRulesetInBackground } from '../../src/rules-loading.ts';
 import type { Status } from '../../src/status.ts';
+import { capture } from './capture.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'puppy-reload-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -153,11 +153,9 @@ class Host {
 }
 
 async function command(which: typeof reloadCommand): Promise<{ code: number; out: string; err: string }> {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = { env: {}, out: text => out.push(text), err: text => err.push(text), errIsTerminal: false };
+  const { io, written } = capture();
   const code = await which.run(['--config', configFile], io);
-  return { code, out: out.join(''), err: err.join('') };
+  return { code, ...written() };
 }
 
 async function serving<T>(handlers: { reload?: () => unknown; status?: () => unknown }, body: () => Promise<T>) {

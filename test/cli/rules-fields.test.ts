@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'bun:test';
-import type { Io } from '../../src/cli/io.ts';
 import { fieldRows, rulesFields } from '../../src/cli/rules-fields.ts';
 import { canonicalName, FIELDS, fieldNames } from '../../src/rules/fields.ts';
+import { capture } from './capture.ts';
 
 function run(...args: string[]): string {
-  const out: string[] = [];
-  const io: Io = { env: {}, out: text => out.push(text), err: () => {}, errIsTerminal: false };
+  const { io, written } = capture();
   expect(rulesFields(args, io)).toBe(0);
-  return out.join('');
+  return written().out;
 }
 
 describe('rules fields', () => {

@@ -5,7 +5,6 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import type { Io } from '../../src/cli/io.ts';
 import { rulesImport } from '../../src/cli/rules-import.ts';
 import { convertDemoRule } from '../../src/rules/import/demo-convert.ts';
 import { NotConverted } from '../../src/rules/import/demo-terms.ts';
@@ -14,15 +13,14 @@ import { parseRules } from '../../src/rules/parse.ts';
 import { compileRuleset } from '../../src/rules/ruleset.ts';
 import { yamlText } from '../../src/rules/yaml-text.ts';
 import { connect, exec } from '../rules/helpers.ts';
+import { capture } from './capture.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'puppy-import-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 
 function run(...args: string[]): { code: number; out: string; err: string } {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = { env: {}, out: text => out.push(text), err: text => err.push(text), errIsTerminal: false };
-  return { code: rulesImport(args, io), out: out.join(''), err: err.join('') };
+  const { io, written: told } = capture();
+  return { code: rulesImport(args, io), ...told() };
 }
 
 function written(text: string): string {

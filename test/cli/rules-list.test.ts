@@ -2,9 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Io } from '../../src/cli/io.ts';
 import { rulesList } from '../../src/cli/rules-list.ts';
 import { type Column, table, tabSeparated } from '../../src/cli/table.ts';
+import { capture } from './capture.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'puppy-rules-list-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -26,17 +26,9 @@ writeFileSync(
 writeFileSync(join(root, 'config.yaml'), `rules: [a.yml]\nstate_dir: ${root}/state\n`);
 
 async function list(args: readonly string[], outColumns?: number): Promise<{ code: number; out: string; err: string }> {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: Io = {
-    env: {},
-    out: text => out.push(text),
-    err: text => err.push(text),
-    errIsTerminal: false,
-    outColumns,
-  };
+  const { io, written } = capture({ outColumns });
   const code = await rulesList(['--config', join(root, 'config.yaml'), ...args], io);
-  return { code, out: out.join(''), err: err.join('') };
+  return { code, ...written() };
 }
 
 describe('rules list', () => {
