@@ -1,5 +1,6 @@
 // `new_terms`: only a combination of values that this host hasn't shown before goes on. Pure.
 
+import { shortHash } from '../../core/short-hash.ts';
 import type { TermRule, TermStore } from '../../core/terms.ts';
 import type { Correlation, Rule } from '../ast.ts';
 import type { Subject } from '../subject.ts';
@@ -17,9 +18,8 @@ function termRule(rule: Rule | Correlation): TermRule | undefined {
   if (known === undefined) {
     const source = 'logsource' in rule ? rule.logsource : {};
     const meaning = [source.category, source.product, source.service, ...terms.fields].map(text => text ?? null);
-    const digest = Bun.CryptoHasher.hash('sha256', JSON.stringify(meaning), 'base64').slice(0, 22);
     const { learnMs, forgetMs } = terms;
-    known = { key: `${rule.info.id} ${digest}`, learnMs, ...(forgetMs === undefined ? {} : { forgetMs }) };
+    known = { key: `${rule.info.id} ${shortHash(meaning)}`, learnMs, ...(forgetMs === undefined ? {} : { forgetMs }) };
     termRules.set(rule, known);
   }
   return known;

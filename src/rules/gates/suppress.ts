@@ -1,6 +1,7 @@
 // `suppress`: of a rule's alerts with the same values, one in a timespan; the next one says how many were held back. Pure.
 
 import { AgedMap } from '../../core/aged-map.ts';
+import { shortHash } from '../../core/short-hash.ts';
 import type { Correlation, Rule } from '../ast.ts';
 import type { Subject } from '../subject.ts';
 
@@ -31,8 +32,7 @@ export class Suppress {
     const values = suppress.groupBy.map(subject);
     if (values.some(list => list.length === 0)) return {};
     // The digest: a rule that a reload changed begins anew, another goes on.
-    const text = JSON.stringify([rule.info.id, rule.digest, values]);
-    const key = Bun.CryptoHasher.hash('sha256', text, 'base64').slice(0, 22);
+    const key = shortHash([rule.info.id, rule.digest, values]);
     const group = this.#groups.get(key);
     // A window reaches both ways: events come out of order, and a clock may be set back.
     if (group !== undefined && Math.abs(timeMs - group.startMs) < suppress.timespanMs) {

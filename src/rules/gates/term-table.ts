@@ -2,6 +2,7 @@
 // A store that keeps them in a file (src/store/terms.ts) is told of every change. Pure.
 
 import { AgedMap } from '../../core/aged-map.ts';
+import { shortHash } from '../../core/short-hash.ts';
 import type { TermRule, TermStore, TermVerdict } from '../../core/terms.ts';
 
 /** What one rule has learned. */
@@ -29,9 +30,6 @@ const STATES_MAX = 1_000;
 /** A combination that is seen again and again isn't a change each time. */
 const TOUCH_MS = 3_600_000;
 const FORGET_PARTS = 100;
-
-const hashOf = (terms: readonly string[]): string =>
-  Bun.CryptoHasher.hash('sha256', JSON.stringify(terms), 'base64').slice(0, 22);
 
 function newestOf(seen: AgedMap<number>): number {
   let newest = 0;
@@ -62,7 +60,7 @@ export class TermTable implements TermStore {
     if (timeMs < state.learningSinceMs) this.#learnSince(state, timeMs);
     const { forgetMs, learnMs } = rule;
     state.forgetMs = forgetMs;
-    const hash = hashOf(terms);
+    const hash = shortHash(terms);
     const last = state.seen.get(hash);
     const age = last === undefined ? Number.POSITIVE_INFINITY : timeMs - last;
     const isKnown = last !== undefined && age <= (forgetMs ?? Number.POSITIVE_INFINITY);
