@@ -12,17 +12,22 @@ export interface Tuning {
   readonly suppress?: NonNullable<PuppyBlock['suppress']>;
 }
 
+interface Mistake {
+  readonly message: string;
+  readonly help?: string;
+}
+
 export interface Tuned {
   readonly rules: readonly Rule[];
   readonly correlations: readonly Correlation[];
   /** What names no rule. */
-  readonly warnings: readonly { readonly message: string; readonly help?: string }[];
+  readonly warnings: readonly Mistake[];
 }
 
 type AnyRule = Rule | Correlation;
 
 /** What is wrong with a reference by itself, whatever rules are loaded. */
-export function referenceMistake(reference: string): { readonly message: string; readonly help?: string } | undefined {
+export function referenceMistake(reference: string): Mistake | undefined {
   if (!reference.startsWith('level:')) return undefined;
   const level = reference.slice(6);
   if ((LEVELS as readonly string[]).includes(level)) return undefined;
@@ -38,7 +43,7 @@ export function tune(rules: readonly Rule[], correlations: readonly Correlation[
   if (tuning.length === 0) return { rules, correlations, warnings: [] };
   const all: readonly AnyRule[] = [...rules, ...correlations];
   const changes = new Map<AnyRule, Omit<Tuning, 'rules'>>();
-  const warnings: { readonly message: string; readonly help?: string }[] = [];
+  const warnings: Mistake[] = [];
   for (const { rules: references, ...change } of tuning) {
     for (const reference of references) {
       const meant = all.filter(matcher(reference));
@@ -97,7 +102,7 @@ function matcher(reference: string): (rule: AnyRule) => boolean {
   return ({ info, name }) => info.id.toLowerCase() === text || name?.toLowerCase() === text;
 }
 
-function unknown(reference: string, rules: readonly AnyRule[]): { readonly message: string; readonly help?: string } {
+function unknown(reference: string, rules: readonly AnyRule[]): Mistake {
   const known = rules.flatMap(({ info, name }) => [info.id, ...(name === undefined ? [] : [name])]);
   const tags = rules.flatMap(({ info }) => info.tags.map(tag => `tag:${tag}`));
   const help = didYouMean(reference, reference.startsWith('tag:') ? tags : known);
