@@ -2,7 +2,7 @@
 
 import type { Condition, Correlation, CorrelationOperator, CorrelationType } from './ast.ts';
 import { evaluate, namesIn, parseCondition } from './condition.ts';
-import { conditionFault, OPERATORS } from './correlation-condition.ts';
+import { conditionFault, isTemporal, OPERATORS } from './correlation-condition.ts';
 import type { DocumentReader } from './document.ts';
 import { didYouMean, type Range, type SourceText } from './problem.ts';
 import { parseTimespan } from './timespan.ts';
@@ -67,8 +67,6 @@ const REFERENCES_MAX = 100;
 /** Of a group, an alias or a value. */
 const FIELDS_MAX = 16;
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
-
-const isTemporal = (type: CorrelationType): boolean => type === 'temporal' || type === 'temporal_ordered';
 
 /** The rules that a document refers to if it is a correlation, however wrong it is otherwise. */
 export function referencesOf(document: Node): { readonly names: readonly string[]; readonly generate: boolean } {
