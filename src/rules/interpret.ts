@@ -2,32 +2,16 @@
 // measured against. Pure.
 
 import { ask } from './asks.ts';
-import type { Condition, Item, Rule, SelectionNode, Test, Value } from './ast.ts';
+import type { Item, Rule, SelectionNode, Test, Value } from './ast.ts';
+import { evaluate } from './condition.ts';
 import { fold, mapLiterals, matchGlob, type Shape, shapeOf } from './glob.ts';
 import type { Values } from './values.ts';
 
 /** The values of a field, or of the event's text as a whole for undefined. */
 export type Lookup = (field: string | undefined) => Values;
 
-export const interpret = (rule: Rule, lookup: Lookup): boolean => holds(rule.condition, rule, lookup);
-
-function holds(condition: Condition, rule: Rule, lookup: Lookup): boolean {
-  switch (condition.kind) {
-    case 'and':
-      return condition.of.every(child => holds(child, rule, lookup));
-    case 'or':
-      return condition.of.some(child => holds(child, rule, lookup));
-    case 'not':
-      return !holds(condition.of, rule, lookup);
-    case 'selection':
-      return selectionHolds(rule.selections.get(condition.name)!.node, lookup);
-    case 'of':
-      return (
-        condition.names.filter(name => selectionHolds(rule.selections.get(name)!.node, lookup)).length >=
-        condition.count
-      );
-  }
-}
+export const interpret = ({ condition, selections }: Rule, lookup: Lookup): boolean =>
+  evaluate(condition, name => selectionHolds(selections.get(name)!.node, lookup));
 
 function selectionHolds(node: SelectionNode, lookup: Lookup): boolean {
   if (node.kind === 'item') return itemHolds(node.item, lookup);
