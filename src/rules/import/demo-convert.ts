@@ -52,6 +52,8 @@ class Converter {
   readonly #source: DemoSource;
   readonly #sourceName: string;
   readonly #isAnd: boolean;
+  /** What its action says of the logsource. */
+  #category: string | undefined;
 
   constructor(document: Readonly<Record<string, unknown>>) {
     this.#document = document;
@@ -132,9 +134,13 @@ class Converter {
     throw new NotConverted(`the source "${this.#sourceName}" has no field "${field}"; ${help}`);
   }
 
+  #isEnd(field: string): boolean {
+    return this.#sourceName === 'connection' && END_FIELDS.includes(field);
+  }
+
   #term(condition: Condition, all: readonly Condition[]): Term {
     const { field, type, data } = condition;
-    if (this.#sourceName === 'connection' && END_FIELDS.includes(field)) {
+    if (this.#isEnd(field)) {
       const direction = all.find(one => one.field === 'dir' && one.type === 'string')?.data.toLowerCase();
       return endTerm(condition, this.#isAnd ? direction : undefined);
     }
@@ -172,15 +178,12 @@ class Converter {
     return { selections: { action: { 'event.action': wanted.action } }, text: 'action' };
   }
 
-  #category: string | undefined;
-
   /** The first time that a field has a value, on this host: the demo's server knew all hosts. */
   #firstTime(field: string, conditions: readonly Condition[]): FirstTime {
     const name = this.#termOf(field, conditions);
     const notes = ["what is new was new to all of the demo's hosts; here it is new to this host"];
     const known: Record<string, unknown> = { [`${name}|exists`]: true };
-    const isEnd = this.#sourceName === 'connection' && END_FIELDS.includes(field);
-    if (isEnd && !conditions.some(one => one.field === 'dir')) {
+    if (this.#isEnd(field) && !conditions.some(one => one.field === 'dir')) {
       known.Initiated = 'true';
       notes.push('only outgoing connections are looked at');
     }
@@ -192,7 +195,7 @@ class Converter {
   }
 
   #termOf(field: string, conditions: readonly Condition[]): string {
-    if (this.#sourceName === 'connection' && END_FIELDS.includes(field)) {
+    if (this.#isEnd(field)) {
       const isIn = conditions.some(one => one.field === 'dir' && one.data.toLowerCase() === 'in');
       return (field === 'remote') === isIn ? 'SourceIp' : 'DestinationIp';
     }
