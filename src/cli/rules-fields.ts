@@ -10,7 +10,6 @@ import type { Io } from './io.ts';
 import { type Column, table, tabSeparated } from './table.ts';
 
 const FORMATS = ['table', 'tsv', 'json'] as const;
-const CATEGORIES: Readonly<Record<string, Stream>> = { process_creation: 'exec', network_connection: 'network' };
 /** What a rule writes to be asked about the stream's events. */
 const LOGSOURCE: Readonly<Record<Stream, string>> = {
   exec: 'process_creation',
@@ -44,7 +43,7 @@ export function rulesFields(argv: readonly string[], io: Io): number {
 function streamsNamed(name: string): readonly Stream[] {
   const streams = [...streamsOf({ category: name }), ...streamsOf({ service: name })];
   if (streams.length > 0) return streams;
-  const names = [...Object.keys(CATEGORIES), 'auditd', ...LOG_SERVICES];
+  const names = [LOGSOURCE.exec, LOGSOURCE.network, LOGSOURCE.record, ...LOG_SERVICES];
   const near = didYouMean(name, names);
   const feed = feedOf({ category: name });
   const why =

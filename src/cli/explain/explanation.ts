@@ -169,17 +169,13 @@ function judge(rule: Rule, event: HostEvent, matched: readonly MatchedLine[]): J
     const condition = evidenceOf(rule, withMatched(eventLookup(stream, event), matched));
     return [{ rule, stream, trees: [{ condition }] }];
   }
-  // What the alert says is of the first record that matched.
-  let isFirst = true;
   const trees = records.map(record => {
     const lookup = eventLookup(stream, event, record);
-    let condition = evidenceOf(rule, lookup);
-    if (isFirst && !condition.holds) {
-      const helped = evidenceOf(rule, withMatched(lookup, matched));
-      if (records.length === 1 && helped.holds) condition = helped;
-    }
-    if (condition.holds) isFirst = false;
-    return { record, condition };
+    const condition = evidenceOf(rule, lookup);
+    // What the alert says is of one of them: of which, is sure where there is but one.
+    if (condition.holds || records.length > 1) return { record, condition };
+    const helped = evidenceOf(rule, withMatched(lookup, matched));
+    return { record, condition: helped.holds ? helped : condition };
   });
   const holding = trees.filter(({ condition }) => condition.holds);
   return [{ rule, stream, trees: holding.length > 0 ? holding : trees.slice(0, 1) }];
