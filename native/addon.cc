@@ -317,13 +317,12 @@ Napi::Value FsFeatures(const Napi::CallbackInfo& info) {
   const puppy::Directories& d = s->files->directories();
   Napi::Object o = Napi::Object::New(info.Env());
   o.Set("fanotify", Napi::Boolean::New(info.Env(), d.fanotifyFd() >= 0));
-  o.Set("targets", Napi::Boolean::New(info.Env(), d.tellsTargets()));
-  o.Set("pidfd", Napi::Boolean::New(info.Env(), d.tellsPidfd()));
   o.Set("refused", Napi::Number::New(info.Env(), d.refused()));
   return o;
 }
 
-// fsWatch(id, path, mask, out): 0 or a negative errno; in `out` (a Float64Array) the directory's number and how it is watched.
+// fsWatch(id, path, mask, out): 0 or a negative errno; in `out` (a Float64Array) the directory's number, and 1 where all of its file
+// system is watched.
 Napi::Value FsWatch(const Napi::CallbackInfo& info) {
   Source* s = sourceOf(info);
   std::string path;
@@ -333,7 +332,7 @@ Napi::Value FsWatch(const Napi::CallbackInfo& info) {
   if (r == 0 && info[3].IsTypedArray() && info[3].As<Napi::TypedArray>().ByteLength() >= 16) {
     auto out = info[3].As<Napi::Float64Array>();
     out[0] = static_cast<double>(watched.id);
-    out[1] = static_cast<double>(watched.how);
+    out[1] = watched.whole ? 1 : 0;
   }
   return Napi::Number::New(info.Env(), r);
 }

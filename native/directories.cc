@@ -84,7 +84,6 @@ int Directories::open(Backend backend, bool plain) {
       fanotify_ = fanotify_init(flags, O_RDONLY | O_CLOEXEC);
       if (fanotify_ >= 0) {
         tellsTargets_ = (flags & FAN_REPORT_TARGET_FID) != 0;
-        tellsPidfd_ = (flags & FAN_REPORT_PIDFD) != 0;
         break;
       }
       if (refused_ == 0 || errno != EINVAL) refused_ = errno;
@@ -131,7 +130,7 @@ int Directories::byFanotify(int fd, const char* path, uint32_t mask, Watched* ou
   Entry& entry = entries_[id];
   if (entry.ignored) ignored_--;
   entry.ignored = false;
-  *out = {id, found->second.whole ? Watching::kFilesystem : Watching::kDirectory};
+  *out = {id, found->second.whole};
   return 0;
 }
 
@@ -147,7 +146,7 @@ int Directories::byInotify(const char* path, uint32_t mask, Watched* out) {
     id = next_++;
     entries_[id].wd = wd;
   }
-  *out = {id, Watching::kInotify};
+  *out = {id, false};
   return 0;
 }
 

@@ -13,12 +13,9 @@ namespace puppy {
 
 enum class Backend : uint8_t { kAuto, kFanotify, kInotify };
 
-// How a directory is watched; JavaScript knows the numbers.
-enum class Watching : int32_t { kFilesystem = 1, kDirectory = 2, kInotify = 3 };
-
 struct Watched {
   uint64_t id = 0;
-  Watching how = Watching::kInotify;
+  bool whole = false;  // with all of its file system, so that nothing made in it is missed
 };
 
 // A handle of fanotify's: file system, type and bytes in one, as a key.
@@ -37,7 +34,6 @@ class Directories {
   int inotifyFd() const { return inotify_; }
   // One event for a rename, and the handle of a directory that an event is about (Linux 5.17).
   bool tellsTargets() const { return tellsTargets_; }
-  bool tellsPidfd() const { return tellsPidfd_; }
   // errno of fanotify_init where inotify stands in for it.
   int refused() const { return refused_; }
 
@@ -79,7 +75,6 @@ class Directories {
   int fanotify_ = -1;
   int inotify_ = -1;
   bool tellsTargets_ = false;
-  bool tellsPidfd_ = false;
   int refused_ = 0;
   std::atomic<bool> mountsChanged_{false};
   std::atomic<uint64_t> refusedNumbers_{0};

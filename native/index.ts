@@ -71,9 +71,6 @@ export interface FsOptions {
 
 export interface FsFeatures {
   readonly fanotify: boolean;
-  /** One event for a rename, and which directory an event is about. */
-  readonly targets: boolean;
-  readonly pidfd: boolean;
   /** errno of fanotify where inotify stands in for it, or 0. */
   readonly refused: number;
 }
@@ -116,14 +113,14 @@ export interface NativeBinding {
   fsFeatures(source: SourceHandle): FsFeatures;
   /** As auditStart. */
   fsStart(source: SourceHandle, wake: () => void): number;
-  /** 0 or a negative errno; `out`: the directory's number, and 1 its file system, 2 itself, 3 itself by inotify is watched. */
+  /** 0 or a negative errno; `out`: the directory's number, and 1 where its whole file system is watched. */
   fsWatch(source: SourceHandle, path: Uint8Array, mask: number, out: Float64Array): number;
   fsForget(source: SourceHandle, directory: number): void;
   /** Its events stay in the reader until it is watched again. */
   fsIgnore(source: SourceHandle, directory: number): void;
   /** The present path, or a negative errno. */
   fsPath(source: SourceHandle, directory: number): Uint8Array | number;
-  /** 0 or a negative errno; native/scan.h has the nine numbers. */
+  /** 0 or a negative errno; native/scan.h has the seven numbers. */
   fsStat(path: Uint8Array, out: Float64Array): number;
   /** Entries as native/scan.h has them, or a negative errno. */
   fsScan(path: Uint8Array, maxEntries: number): Uint8Array | number;

@@ -28,20 +28,18 @@ int statAt(int fd, const char* name, double* out) {
                                           static_cast<double>(x.stx_dev_major),
                                           static_cast<double>(x.stx_dev_minor),
                                           static_cast<double>(x.stx_nlink),
-                                          static_cast<double>(x.stx_size),
                                           ms(x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec),
-                                          ms(x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec),
-                                          static_cast<double>(x.stx_uid)};
+                                          ms(x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec)};
     memcpy(out, numbers, sizeof numbers);
     return 0;
   }
   if (errno != ENOSYS) return -errno;
   struct stat s;
   if (syscall(SYS_newfstatat, fd, name, &s, flags) != 0) return -errno;
-  const double numbers[kStatNumbers] = {
-      static_cast<double>(s.st_mode),          static_cast<double>(s.st_ino),           static_cast<double>(major(s.st_dev)),
-      static_cast<double>(minor(s.st_dev)),    static_cast<double>(s.st_nlink),         static_cast<double>(s.st_size),
-      ms(s.st_mtim.tv_sec, s.st_mtim.tv_nsec), ms(s.st_ctim.tv_sec, s.st_ctim.tv_nsec), static_cast<double>(s.st_uid)};
+  const double numbers[kStatNumbers] = {static_cast<double>(s.st_mode),         static_cast<double>(s.st_ino),
+                                        static_cast<double>(major(s.st_dev)),   static_cast<double>(minor(s.st_dev)),
+                                        static_cast<double>(s.st_nlink),        ms(s.st_mtim.tv_sec, s.st_mtim.tv_nsec),
+                                        ms(s.st_ctim.tv_sec, s.st_ctim.tv_nsec)};
   memcpy(out, numbers, sizeof numbers);
   return 0;
 }
@@ -56,8 +54,8 @@ void add(std::vector<uint8_t>* out, const double* stat, const char* name, size_t
   put(0, static_cast<int32_t>(size));
   put(4, static_cast<uint32_t>(stat[0]));
   put(8, stat[1]);
-  put(16, stat[6]);
-  put(24, stat[7]);
+  put(16, stat[5]);
+  put(24, stat[6]);
   put(32, static_cast<uint32_t>(stat[4]));
   put(36, static_cast<int32_t>(nameBytes));
   memcpy(p + kHead, name, nameBytes);

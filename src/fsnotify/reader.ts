@@ -167,12 +167,12 @@ function rawEvent(bytes: Buffer, at: number): RawEvent {
   };
 }
 
-const numbers = new Float64Array(9);
+const numbers = new Float64Array(7);
 
 /** What is at a path; never follows, opens or waits. */
 export function look(path: string): Stat | undefined {
   if (native().fsStat(textBytes(path), numbers) < 0) return undefined;
-  const [mode, inode, major, minor, links, , mtimeMs, ctimeMs] = numbers as unknown as readonly number[];
+  const [mode, inode, major, minor, links, mtimeMs, ctimeMs] = numbers as unknown as readonly number[];
   return {
     ...{ mode: mode!, inode: inode!, major: major!, minor: minor! },
     ...{ links: links!, mtimeMs: mtimeMs!, ctimeMs: ctimeMs! },
