@@ -172,6 +172,9 @@ export interface Correlation {
   readonly falsePositives: readonly string[];
 }
 
+/** What a correlation's condition calls the rule. */
+export const nameOf = ({ name, info }: Rule | Correlation): string => name ?? info.id;
+
 export const isCorrelation = (rule: Rule | Correlation): rule is Correlation => 'timespanMs' in rule;
 
 /** Each item of a selection, in order. */

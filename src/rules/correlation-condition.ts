@@ -1,24 +1,11 @@
 // Whether a correlation's bounds make sense: no number fits, or none is needed. Pure.
 
-import type { Correlation, CorrelationOperator, CorrelationType } from './ast.ts';
+import type { CorrelationOperator, CorrelationType } from './ast.ts';
+import { type Bounds, boundsHold } from './correlate/bounds.ts';
 
 export const OPERATORS: readonly CorrelationOperator[] = ['gt', 'gte', 'lt', 'lte', 'eq', 'neq'];
 
 export const isTemporal = (type: CorrelationType): boolean => type === 'temporal' || type === 'temporal_ordered';
-
-type Bounds = Correlation['conditions'];
-
-const HOLDS: Readonly<Record<CorrelationOperator, (number: number, value: number) => boolean>> = {
-  gt: (number, value) => number > value,
-  gte: (number, value) => number >= value,
-  lt: (number, value) => number < value,
-  lte: (number, value) => number <= value,
-  eq: (number, value) => number === value,
-  neq: (number, value) => number !== value,
-};
-
-const fits = (bounds: Bounds, number: number): boolean =>
-  bounds.every(({ operator, value }) => HOLDS[operator](number, value));
 
 /** What is wrong with the bounds as a whole. */
 export function conditionFault(
@@ -31,7 +18,7 @@ export function conditionFault(
   const isCount = type === 'event_count' || type === 'value_count';
   const isOfRules = isTemporal(type);
   // A sum or an average of no events isn't asked for.
-  if ((isCount || isOfRules) && fits(bounds, 0)) {
+  if ((isCount || isOfRules) && boundsHold(bounds, 0)) {
     return { message: 'the condition holds when nothing happens at all', help: 'add "gte: 1"' };
   }
   const limits = bounds.map(({ value }) => value).sort((a, b) => a - b);
@@ -41,7 +28,7 @@ export function conditionFault(
     isCount || isOfRules
       ? near.map(Math.round).filter(number => number >= 0 && (isCount || number <= ruleCount))
       : [...near, ...between];
-  if (candidates.some(number => fits(bounds, number))) return undefined;
+  if (candidates.some(number => boundsHold(bounds, number))) return undefined;
   if (isOfRules && bounds.length === 1) return { message: `only ${ruleCount} rules are there to match` };
   return { message: 'no number fits all of the condition' };
 }

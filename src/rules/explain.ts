@@ -2,6 +2,7 @@
 
 import type { MatchedCondition } from '../core/match.ts';
 import type { Condition, Item, Rule, SelectionNode, Test } from './ast.ts';
+import { evaluate } from './condition.ts';
 
 /** What was found in the event that matched. */
 export interface Evidence {
@@ -54,18 +55,7 @@ class Explainer {
   }
 
   #condition(condition: Condition): boolean {
-    switch (condition.kind) {
-      case 'and':
-        return condition.of.every(child => this.#condition(child));
-      case 'or':
-        return condition.of.some(child => this.#condition(child));
-      case 'not':
-        return !this.#condition(condition.of);
-      case 'selection':
-        return this.#selection(condition.name);
-      case 'of':
-        return condition.names.filter(name => this.#selection(name)).length >= condition.count;
-    }
+    return evaluate(condition, name => this.#selection(name));
   }
 
   /** The selections that hold and that the match rests on. */

@@ -1,7 +1,6 @@
 // Correlation documents to correlations: what each refers to is found, those that refer to each other in a circle are left out. Pure.
 
-import type { Correlation, Rule } from './ast.ts';
-import { isCorrelation } from './ast.ts';
+import { type Correlation, isCorrelation, nameOf, type Rule } from './ast.ts';
 import { renamed } from './condition.ts';
 import type { ParsedCorrelation, Word } from './correlation-parse.ts';
 import { digestOf } from './document.ts';
@@ -23,8 +22,6 @@ export function resolveCorrelations(
 ): Resolved {
   return new Resolver(all, references, ruleOf).resolve();
 }
-
-const nameOf = ({ name, info }: Rule | Correlation): string => name ?? info.id;
 
 class Resolver {
   readonly #all: readonly ParsedCorrelation[];

@@ -1,6 +1,7 @@
 // What a correlation asks, worked out once: which rules it hears, what they group by, and when its condition holds. Pure.
 
-import type { Condition, Correlation, CorrelationOperator, CorrelationType, Rule } from '../ast.ts';
+import { type Condition, type Correlation, type CorrelationType, nameOf, type Rule } from '../ast.ts';
+import { boundsHold } from './bounds.ts';
 
 /** Events may arrive this much out of order. */
 export const SLACK_MS = 2_000;
@@ -55,16 +56,11 @@ export function planOf(correlation: Correlation): Plan {
     percent: type === 'value_median' ? 50 : (correlation.percentile ?? 50),
     atEnd: isJudgedAtEnd(correlation),
     slackMs: Math.min(SLACK_MS, timespanMs),
-    holds:
-      conditions.length === 0
-        ? value => value >= all
-        : value => conditions.every(condition => compare(value, condition.operator, condition.value)),
+    holds: conditions.length === 0 ? value => value >= all : value => boundsHold(conditions, value),
     ...(expression === undefined ? {} : { seen: truth(expression, indexes(rules)) }),
     valuesMax: Math.max(VALUES_MIN, ...conditions.map(condition => Math.ceil(condition.value) + 1)),
   };
 }
-
-const nameOf = (rule: Rule | Correlation): string => rule.name ?? rule.info.id;
 
 function indexes(rules: readonly (Rule | Correlation)[]): ReadonlyMap<string, number> {
   return new Map(rules.flatMap((rule, index) => [[rule.info.id, index] as const, [nameOf(rule), index] as const]));
@@ -84,23 +80,6 @@ function hasLowerBound({ type, conditions }: Correlation): boolean {
     ({ operator, value }) =>
       operator === 'gt' || operator === 'gte' || operator === 'eq' || (operator === 'neq' && value === 0 && counts),
   );
-}
-
-function compare(value: number, operator: CorrelationOperator, than: number): boolean {
-  switch (operator) {
-    case 'gt':
-      return value > than;
-    case 'gte':
-      return value >= than;
-    case 'lt':
-      return value < than;
-    case 'lte':
-      return value <= than;
-    case 'eq':
-      return value === than;
-    case 'neq':
-      return value !== than;
-  }
 }
 
 interface Signs {
