@@ -1,13 +1,13 @@
 // What `new_terms` rules knew, in a recording: beside the host's answers, so that its replay gives the same verdicts. Pure.
 
 import { Answers } from '../core/answers.ts';
+import { shortHash } from '../core/short-hash.ts';
 import type { TermRule, TermStore, TermVerdict } from '../core/terms.ts';
 
 /** The name of a question among those to the host. */
 const QUESTION = 'term';
 
-const askedOf = ({ key }: TermRule, terms: readonly string[]): string =>
-  Bun.CryptoHasher.hash('sha256', JSON.stringify([key, terms]), 'base64').slice(0, 22);
+const askedOf = ({ key }: TermRule, terms: readonly string[]): string => shortHash([key, terms]);
 
 /** Answers as `store` does, and gives every answer to `sink` as one line of JSON (without the newline). */
 export function recordTerms(store: TermStore, sink: (line: string) => void): TermStore {
