@@ -46,6 +46,12 @@ Source* sourceOf(const Napi::CallbackInfo& info) {
   return sources[static_cast<size_t>(id)].get();
 }
 
+// The directories of a file reader; null where it's none.
+puppy::Directories* directoriesOf(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  return s != nullptr && s->files ? &s->files->directories() : nullptr;
+}
+
 double add(std::unique_ptr<Source> source) {
   for (size_t i = 0; i < sources.size(); i++) {
     if (!sources[i]) {
@@ -259,6 +265,12 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value bytesOf(Napi::Env env, const void* p, size_t n) {
+  Napi::Uint8Array bytes = Napi::Uint8Array::New(env, n);
+  if (n > 0) memcpy(bytes.Data(), p, n);
+  return bytes;
+}
+
 // auditRequest(type, flags, payload): a list of [type, payload], or a negative errno.
 Napi::Value AuditRequest(const Napi::CallbackInfo& info) {
   if (!info[2].IsTypedArray()) {
@@ -274,11 +286,9 @@ Napi::Value AuditRequest(const Napi::CallbackInfo& info) {
   Napi::Array list = Napi::Array::New(info.Env(), replies.size());
   for (uint32_t i = 0; i < replies.size(); i++) {
     const auto& p = replies[i].payload;
-    Napi::Uint8Array bytes = Napi::Uint8Array::New(info.Env(), p.size());
-    if (!p.empty()) memcpy(bytes.Data(), p.data(), p.size());
     Napi::Array pair = Napi::Array::New(info.Env(), 2);
     pair.Set(0u, Napi::Number::New(info.Env(), replies[i].type));
-    pair.Set(1u, bytes);
+    pair.Set(1u, bytesOf(info.Env(), p.data(), p.size()));
     list.Set(i, pair);
   }
   return list;
@@ -312,23 +322,22 @@ Napi::Value FsOpen(const Napi::CallbackInfo& info) {
 
 // fsFeatures(id): what the kernel tells.
 Napi::Value FsFeatures(const Napi::CallbackInfo& info) {
-  Source* s = sourceOf(info);
-  if (s == nullptr || !s->files) return info.Env().Undefined();
-  const puppy::Directories& d = s->files->directories();
+  const puppy::Directories* d = directoriesOf(info);
+  if (d == nullptr) return info.Env().Undefined();
   Napi::Object o = Napi::Object::New(info.Env());
-  o.Set("fanotify", Napi::Boolean::New(info.Env(), d.fanotifyFd() >= 0));
-  o.Set("refused", Napi::Number::New(info.Env(), d.refused()));
+  o.Set("fanotify", Napi::Boolean::New(info.Env(), d->fanotifyFd() >= 0));
+  o.Set("refused", Napi::Number::New(info.Env(), d->refused()));
   return o;
 }
 
 // fsWatch(id, path, mask, out): 0 or a negative errno; in `out` (a Float64Array) the directory's number, and 1 where all of its file
 // system is watched.
 Napi::Value FsWatch(const Napi::CallbackInfo& info) {
-  Source* s = sourceOf(info);
+  puppy::Directories* d = directoriesOf(info);
   std::string path;
-  if (s == nullptr || !s->files || !pathOf(info, 1, &path)) return info.Env().Undefined();
+  if (d == nullptr || !pathOf(info, 1, &path)) return info.Env().Undefined();
   puppy::Watched watched;
-  const int r = s->files->directories().watch(path.c_str(), info[2].ToNumber().Uint32Value(), &watched);
+  const int r = d->watch(path.c_str(), info[2].ToNumber().Uint32Value(), &watched);
   if (r == 0 && info[3].IsTypedArray() && info[3].As<Napi::TypedArray>().ByteLength() >= 16) {
     auto out = info[3].As<Napi::Float64Array>();
     out[0] = static_cast<double>(watched.id);
@@ -340,24 +349,18 @@ Napi::Value FsWatch(const Napi::CallbackInfo& info) {
 // fsForget(id, directory), fsIgnore(id, directory)
 template <void (puppy::Directories::*Method)(uint64_t)>
 Napi::Value FsDrop(const Napi::CallbackInfo& info) {
-  Source* s = sourceOf(info);
-  if (s == nullptr || !s->files) return info.Env().Undefined();
-  (s->files->directories().*Method)(static_cast<uint64_t>(info[1].ToNumber().Int64Value()));
+  puppy::Directories* d = directoriesOf(info);
+  if (d == nullptr) return info.Env().Undefined();
+  (d->*Method)(static_cast<uint64_t>(info[1].ToNumber().Int64Value()));
   return info.Env().Undefined();
-}
-
-Napi::Value bytesOf(Napi::Env env, const void* p, size_t n) {
-  Napi::Uint8Array bytes = Napi::Uint8Array::New(env, n);
-  if (n > 0) memcpy(bytes.Data(), p, n);
-  return bytes;
 }
 
 // fsPath(id, directory): the bytes of its present path, or a negative errno.
 Napi::Value FsPath(const Napi::CallbackInfo& info) {
-  Source* s = sourceOf(info);
-  if (s == nullptr || !s->files) return info.Env().Undefined();
+  puppy::Directories* d = directoriesOf(info);
+  if (d == nullptr) return info.Env().Undefined();
   std::string path;
-  const int r = s->files->directories().path(static_cast<uint64_t>(info[1].ToNumber().Int64Value()), &path);
+  const int r = d->path(static_cast<uint64_t>(info[1].ToNumber().Int64Value()), &path);
   if (r < 0) return Napi::Number::New(info.Env(), r);
   return bytesOf(info.Env(), path.data(), path.size());
 }
