@@ -10,9 +10,6 @@ import type { WatchSet } from './watch-set.ts';
 
 const MOVED = MASK.movedFrom | MASK.movedTo;
 
-/** A directory that isn't watched, as far as it can be named. */
-type Place = { readonly node: DirectoryNode | undefined; readonly path: string | undefined };
-
 export class Dispatch {
   readonly moves = new Moves();
   private readonly reader: FsReader;
@@ -94,8 +91,8 @@ export class Dispatch {
       node !== undefined &&
       (this.set.covers(node.pathOf(name)) || (isDirectory && this.set.descends(node.pathOf(name))));
     if (tells(from, raw.name) || tells(to, raw.newName)) {
-      const fromPath = this.place(from, raw.directory, raw.name).path;
-      const toPath = this.place(to, raw.renamedTo, raw.newName).path;
+      const fromPath = this.pathOf(from, raw.directory, raw.name);
+      const toPath = this.pathOf(to, raw.renamedTo, raw.newName);
       const move = from === undefined ? undefined : this.takeOut(from, raw.name, raw, doing, 0, toPath);
       if (to === undefined) this.movedOut(move!, toPath);
       else this.putIn(to, raw.newName, raw.target, isDirectory, doing, move, fromPath);
@@ -104,10 +101,11 @@ export class Dispatch {
     if (to === undefined && raw.renamedTo !== 0) this.reader.ignore(raw.renamedTo);
   }
 
-  private place(node: DirectoryNode | undefined, id: number, name: string): Place {
-    if (node !== undefined) return { node, path: node.pathOf(name) };
+  /** Also in a directory that isn't watched, as far as it can be named. */
+  private pathOf(node: DirectoryNode | undefined, id: number, name: string): string | undefined {
+    if (node !== undefined) return node.pathOf(name);
     const path = id === 0 ? undefined : this.reader.pathOf(id);
-    return { node, path: path === undefined ? undefined : `${path === '/' ? '' : path}/${name}` };
+    return path === undefined ? undefined : `${path === '/' ? '' : path}/${name}`;
   }
 
   /** A name leaves its directory. What was gathered of it is told as what it is now. */
