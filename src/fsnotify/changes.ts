@@ -61,7 +61,7 @@ export class Changes {
   touch(node: DirectoryNode, name: string, mask: number, doing: Doing, nowMs: number): void {
     if (!this.set.covers(node.pathOf(name))) return;
     let pending = node.pending.get(name);
-    if (pending !== undefined && pending.pid !== doing.pid && pending.pid !== 0 && doing.pid !== 0) {
+    if (pending !== undefined && pending.doing.pid !== doing.pid && pending.doing.pid !== 0 && doing.pid !== 0) {
       this.flush(pending);
       pending = undefined;
     }
@@ -71,18 +71,11 @@ export class Changes {
       pending = undefined;
     }
     if (pending === undefined) {
-      const { pid, pidAlive, timeMs, teller } = doing;
-      const isOwn = pid === this.ownPid && pid !== 0;
-      pending = {
-        ...{ node, name, mask: 0, pid, pidAlive, timeMs, teller, isOwn },
-        ...{ merged: false, firstMs: nowMs, lastMs: nowMs },
-      };
+      pending = { node, name, mask: 0, doing, merged: false, firstMs: nowMs, lastMs: nowMs };
       node.pending.set(name, pending);
       this.pending.add(pending);
-    } else if (pending.teller === 'scan' && doing.teller !== 'scan') {
-      pending.teller = doing.teller;
-      pending.pid = doing.pid;
-      pending.pidAlive = doing.pidAlive;
+    } else if (pending.doing.teller === 'scan' && doing.teller !== 'scan') {
+      pending.doing = { ...doing, timeMs: pending.doing.timeMs };
     }
     if (doing.teller === 'fanotify' && isMerged(mask)) pending.merged = true;
     pending.mask |= mask;
@@ -115,7 +108,7 @@ export class Changes {
 
   /** `now`: what was there, where the name is already another's. */
   private flush(pending: Pending, given?: Stat | 'unseen'): void {
-    const { node, name, mask } = pending;
+    const { node, name, mask, doing } = pending;
     this.pending.delete(pending);
     node.pending.delete(name);
     const path = node.pathOf(name);
@@ -131,9 +124,9 @@ export class Changes {
       const warnings: string[] = [];
       if (pending.merged && kinds.length > 1) warnings.push('merged');
       if (now === undefined && kind !== 'deleted') warnings.push('gone');
-      if (pending.teller === 'scan') warnings.push('rescanned');
+      if (doing.teller === 'scan') warnings.push('rescanned');
       const seen = kind === 'deleted' ? undefined : now;
-      this.tell({ kind, path, ...(kind === 'deleted' && gone(before)) }, pending, seen, warnings);
+      this.tell({ kind, path, ...(kind === 'deleted' && gone(before)) }, doing, seen, warnings);
     }
   }
 

@@ -39,14 +39,9 @@ export interface Pending {
   readonly node: DirectoryNode;
   readonly name: string;
   mask: number;
-  pid: number;
-  pidAlive: boolean;
-  readonly timeMs: number;
-  teller: Teller;
+  doing: Doing;
   /** One event said several things at once. */
   merged: boolean;
-  /** The agent's own doing. */
-  readonly isOwn: boolean;
   /** Monotonic. */
   readonly firstMs: number;
   lastMs: number;
