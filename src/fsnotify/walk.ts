@@ -43,25 +43,20 @@ export class Walk {
   /** Looks that compared. */
   rescans = 0;
   private readonly parts: Parts;
-  private queue: DirectoryNode[] = [];
-  private readonly silent = new Set<DirectoryNode>();
-  private readonly queued = new Set<DirectoryNode>();
+  /** To be looked at, in this order; silently or not. */
+  private readonly queue = new Map<DirectoryNode, boolean>();
 
   constructor(parts: Parts) {
     this.parts = parts;
   }
 
   get isDone(): boolean {
-    return this.queued.size === 0;
+    return this.queue.size === 0;
   }
 
   /** Its entries are looked at when there's time, and those of what is beneath. */
   enqueue(node: DirectoryNode, isSilent: boolean): void {
-    if (isSilent && !this.queued.has(node)) this.silent.add(node);
-    if (!isSilent) this.silent.delete(node);
-    if (this.queued.has(node)) return;
-    this.queued.add(node);
-    this.queue.push(node);
+    this.queue.set(node, isSilent && (this.queue.get(node) ?? true));
   }
 
   /** Begins at the root directory. */
@@ -76,15 +71,12 @@ export class Walk {
   /** Works for a while. */
   slice(nowMs: () => number): void {
     const end = nowMs() + SLICE_MS;
-    let at = 0;
-    while (at < this.queue.length && nowMs() < end) {
-      const node = this.queue[at++]!;
-      this.queued.delete(node);
-      const isSilent = this.silent.delete(node);
+    for (const [node, isSilent] of this.queue) {
+      if (nowMs() >= end) return;
+      this.queue.delete(node);
       if (node === this.parts.tree.root || node.parent?.children.get(node.name) === node)
         this.scan(node, isSilent, nowMs());
     }
-    this.queue = this.queue.slice(at);
   }
 
   /** A directory is at this name; `target` is its number where the event told it. Its node, if it's to be watched. */
