@@ -5,7 +5,7 @@ import type { Note } from '../audit/mode.ts';
 import type { LossEvent } from '../core/event.ts';
 import { Changes } from './changes.ts';
 import { Dispatch } from './dispatch.ts';
-import { isWalked, type Mount, mountsByPoint } from './mounts.ts';
+import { mountsByPoint } from './mounts.ts';
 import type { FileObservation } from './observation.ts';
 import { entryOf, MASK } from './pending.ts';
 import { FsReader, look, mounts, type RawEvent } from './reader.ts';
@@ -281,28 +281,24 @@ export class FsSource {
     walk.mounts = after;
     const points = new Set([...before.keys(), ...after.keys()]);
     for (const point of points)
-      if (before.get(point)?.id !== after.get(point)?.id) this.remounted(running, point, after.get(point));
+      if (before.get(point)?.id !== after.get(point)?.id) this.remounted(running, point, after.has(point));
     if (tree.root.id === 0) this.note('fs_root', 'warning', 'the root directory is no longer watched');
   }
 
-  private remounted({ walk, tree, changes }: Running, point: string, mount: Mount | undefined): void {
+  private remounted({ walk, tree, changes }: Running, point: string, isMounted: boolean): void {
     const names = namesOf(point);
     const name = names.pop();
     const parent = tree.find(names);
     if (name === undefined || parent === undefined) return;
     const node = parent.children.get(name);
     if (node !== undefined) {
-      this.note(
-        'fs_mount',
-        'info',
-        `${point}, which is watched, was ${mount === undefined ? 'unmounted' : 'mounted over'}`,
-      );
+      this.note('fs_mount', 'info', `${point}, which is watched, was ${isMounted ? 'mounted over' : 'unmounted'}`);
       walk.forget(node);
     }
     changes.flushName(parent, name);
     const now = look(point);
     if (now !== undefined && parent.entries.has(name)) tree.setEntry(parent, name, entryOf(now, false));
-    if (now !== undefined && (mount === undefined || isWalked(mount.type))) walk.appear(parent, name, 0, 'silent');
+    if (now !== undefined) walk.appear(parent, name, 0, 'silent');
   }
 
   private note(code: string, level: Note['level'], message: string): void {
