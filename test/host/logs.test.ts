@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'bun:test';
 import { appendFileSync, copyFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { agent, at, folder, guardKernel, type Line, puppy, text } from './agent.ts';
+import { agent, at, folder, guardKernel, jsonLines, type Line, puppy, text } from './agent.ts';
 
 guardKernel();
 
@@ -73,10 +73,7 @@ describe('the log source', () => {
     });
     const again = puppy(['replay', '--rules', rules, recording]);
     expect(again.code).toBe(0);
-    const lines = again.out
-      .trim()
-      .split('\n')
-      .map(line => JSON.parse(line) as Line);
+    const lines = jsonLines(again.out);
     const withoutCreated = (line: Line): unknown => ({
       ...line,
       event: { ...(line.event as object), created: undefined },
