@@ -86,7 +86,7 @@ export class FsSource {
   private mountsAtMs: number | undefined;
   private lossFromMs = 0;
   /** What was told of already. */
-  private told = { overflows: 0, ringDropped: 0, refusedNumbers: 0 };
+  private told = { overflows: 0, ringDropped: 0 };
   private comparedDropped = 0;
   private notes = 0;
   private readonly noted = new Set<string>();
@@ -140,7 +140,7 @@ export class FsSource {
     // An overflow is one event of its own that stands for at least one other.
     if (queue > 0) this.sinks.loss(lossOf('queue', queue), this.lossFromMs, nowMs);
     if (ring > 0) this.sinks.loss(lossOf('ring', ring), this.lossFromMs, nowMs);
-    if (stats.refusedNumbers > this.told.refusedNumbers) {
+    if (stats.refusedNumbers > 0) {
       this.note(
         'fs_directories',
         'warning',
@@ -151,7 +151,7 @@ export class FsSource {
       this.note(
         'fs_files',
         'warning',
-        `more than ${running.tree.entries} files are watched: after a loss, changes of the others may go unseen`,
+        `more than ${running.tree.maxEntries} files are watched: after a loss, changes of the others may go unseen`,
       );
     }
     this.told = stats;
