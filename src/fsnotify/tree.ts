@@ -44,7 +44,7 @@ export class DirectoryNode {
   }
 
   get path(): string {
-    return this.prefix === '' ? '/' : this.prefix;
+    return this.prefix || '/';
   }
 
   pathOf(name: string): string {
@@ -62,7 +62,7 @@ export class DirectoryNode {
 export class DirectoryTree {
   readonly root = new DirectoryNode(0, undefined, '');
   private readonly byId = new Map<number, DirectoryNode>();
-  private readonly maxEntries: number;
+  readonly maxEntries: number;
   entries = 0;
   /** Not kept, because there were too many. */
   refusedEntries = 0;
