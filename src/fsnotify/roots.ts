@@ -2,7 +2,7 @@
 // never is (edge: files).
 
 import { realpathSync } from 'node:fs';
-import { namesOf } from './watch-set.ts';
+import { leadingNames, namesOf } from './watch-set.ts';
 
 /** The real path of what is there of a path, and the rest as it is. */
 function realPath(names: readonly string[]): string {
@@ -20,8 +20,7 @@ function realPath(names: readonly string[]): string {
 /** The pattern with its leading directories as they really are; its last name stays, be it a link or not. */
 export function realPattern(pattern: string): string {
   const names = namesOf(pattern);
-  const wild = names.findIndex(name => /[*?]/.test(name));
-  const leading = names.slice(0, wild < 0 ? -1 : wild);
+  const leading = leadingNames(names);
   const rest = names.slice(leading.length);
   const real = realPath(leading);
   return [real === '/' ? '' : real, ...rest].join('/') || '/';

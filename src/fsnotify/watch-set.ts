@@ -15,11 +15,16 @@ const hasWildcard = (name: string): boolean => /[*?]/.test(name);
 
 export const namesOf = (path: string): string[] => path.split('/').filter(name => name !== '' && name !== '.');
 
+/** A pattern's names before the last one and before the first with a wildcard. */
+export function leadingNames(names: readonly string[]): readonly string[] {
+  const wild = names.findIndex(hasWildcard);
+  return names.slice(0, wild < 0 ? -1 : wild);
+}
+
 function parse(text: string): Pattern {
   const names = namesOf(text);
-  const wild = names.findIndex(hasWildcard);
-  const literal = names.slice(0, wild < 0 ? -1 : wild);
-  return { names, prefix: literal.length === 0 ? '/' : `/${literal.join('/')}/`, isLiteral: wild < 0 };
+  const leading = leadingNames(names);
+  return { names, prefix: leading.length === 0 ? '/' : `/${leading.join('/')}/`, isLiteral: !names.some(hasWildcard) };
 }
 
 /** Greedy: after a `*` the shortest piece that lets the rest go on; at most name × pattern steps. */
@@ -72,9 +77,10 @@ export class WatchSet {
 
   /** Whether what happens to this path is told. */
   covers(path: string): boolean {
+    const whole = `${path}/`;
     let names: string[] | undefined;
     for (const pattern of this.patterns) {
-      if (!`${path}/`.startsWith(pattern.prefix)) continue;
+      if (!whole.startsWith(pattern.prefix)) continue;
       names ??= namesOf(path);
       const depth = pattern.names.length;
       if (
@@ -116,9 +122,8 @@ export class WatchSet {
   }
 
   private excluded(path: string, names: readonly string[]): boolean {
-    return this.excludes.some(
-      ({ prefix, names: pattern }) => `${path}/`.startsWith(prefix) && matchNames(pattern, names),
-    );
+    const whole = `${path}/`;
+    return this.excludes.some(({ prefix, names: pattern }) => whole.startsWith(prefix) && matchNames(pattern, names));
   }
 }
 
