@@ -4,6 +4,8 @@
 //   /home/*/.ssh/**  `*` and `?` are within one name, `**` is any number of names
 // An exclude takes away what it matches, and everything beneath that.
 
+import { matchName, matchSequence } from '../core/wildcards.ts';
+
 interface Pattern {
   readonly names: readonly string[];
   /** The path before the first name with a wildcard, with a slash at its end: no path without it matches. */
@@ -27,43 +29,8 @@ function parse(text: string): Pattern {
   return { names, prefix: leading.length === 0 ? '/' : `/${leading.join('/')}/`, isLiteral: !names.some(hasWildcard) };
 }
 
-/** Greedy: after a `*` the shortest piece that lets the rest go on; at most name × pattern steps. */
-export function matchName(pattern: string, name: string): boolean {
-  let [p, n, star, from] = [0, 0, -1, 0];
-  while (n < name.length) {
-    if (pattern[p] === '*') {
-      star = p++;
-      from = n;
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === name[n])) {
-      p++;
-      n++;
-    } else if (star >= 0) {
-      p = star + 1;
-      n = ++from;
-    } else return false;
-  }
-  while (pattern[p] === '*') p++;
-  return p === pattern.length;
-}
-
-/** The same over names, `**` in place of `*`. */
-function matchNames(pattern: readonly string[], names: readonly string[], count = names.length): boolean {
-  let [p, n, star, from] = [0, 0, -1, 0];
-  while (n < count) {
-    if (pattern[p] === '**') {
-      star = p++;
-      from = n;
-    } else if (p < pattern.length && matchName(pattern[p]!, names[n]!)) {
-      p++;
-      n++;
-    } else if (star >= 0) {
-      p = star + 1;
-      n = ++from;
-    } else return false;
-  }
-  while (pattern[p] === '**') p++;
-  return p === pattern.length;
-}
+const matchNames = (pattern: readonly string[], names: readonly string[]): boolean =>
+  matchSequence(pattern, names, '**', matchName);
 
 export class WatchSet {
   private readonly patterns: readonly Pattern[];
@@ -85,7 +52,7 @@ export class WatchSet {
       const depth = pattern.names.length;
       if (
         matchNames(pattern.names, names) ||
-        (pattern.isLiteral && names.length === depth + 1 && matchNames(pattern.names, names, depth))
+        (pattern.isLiteral && names.length === depth + 1 && matchNames(pattern.names, names.slice(0, depth)))
       ) {
         return !this.excluded(path, names);
       }
@@ -116,7 +83,7 @@ export class WatchSet {
     return (
       this.patterns.some(({ names: [...wanted] }) => {
         const isTree = wanted.pop() === '**' && !wanted.some(hasWildcard);
-        return isTree && wanted.length <= names.length && matchNames(wanted, names, wanted.length);
+        return isTree && wanted.length <= names.length && matchNames(wanted, names.slice(0, wanted.length));
       }) && !this.excludes.some(exclude => leadsTo(exclude, names))
     );
   }

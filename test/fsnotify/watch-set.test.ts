@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { matchName, namesOf, WatchSet } from '../../src/fsnotify/watch-set.ts';
+import { matchName } from '../../src/core/wildcards.ts';
+import { namesOf, WatchSet } from '../../src/fsnotify/watch-set.ts';
 
 describe('what is covered', () => {
   const set = new WatchSet(
