@@ -1,20 +1,12 @@
 // Documents as YAML that a person can edit, a terminal can't be steered by, and the rule parser reads back exactly. Pure.
 
 import { Document, isScalar, visit } from 'yaml';
+import { escapeUnits, HIDDEN } from '../core/hidden.ts';
 
-/** What could move a cursor, hide text or break a line where it is shown: written as escapes, which only double quotes know. */
-const HIDDEN =
-  /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
+/** Written as escapes, which only double quotes know. */
 const NEEDS_QUOTES = new RegExp(`[\\u0000-\\u0009\\u000b-\\u001f\\ud800-\\udfff]|${HIDDEN.source}`);
 /** Several lines of which one is blank, or begins or ends with a blank: a block would not keep them. */
 const ODD_LINES = /^\s[\s\S]*\n|\n\s|\s\n/;
-
-function escapeUnits(text: string): string {
-  return text
-    .split('')
-    .map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    .join('');
-}
 
 /** One document, with the lines of `comment` above it. Its keys are the caller's own words. */
 export function yamlText(value: object, comment: readonly string[] = []): string {
