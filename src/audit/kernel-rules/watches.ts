@@ -2,7 +2,7 @@
 // a watch of a folder costs each call that opens or changes any file. So patterns become files where the files can be told, and
 // folders only where new ones may come. Pure: what is on the host is asked of `host`.
 
-import { matchName } from '../../core/wildcard.ts';
+import { matchName } from '../../core/wildcards.ts';
 import { isBusyTree } from './cost.ts';
 
 /** What is on this host; links are followed. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { matchName } from '../../src/core/wildcard.ts';
+import { matchName } from '../../src/core/wildcards.ts';
 
 test('a name’s wildcards are what a regular expression says', () => {
   const letters = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 6 });
