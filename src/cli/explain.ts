@@ -2,7 +2,7 @@
 
 import os from 'node:os';
 import { type Json, toJson } from '../output/ecs/json.ts';
-import type { Reader } from '../output/ecs/read.ts';
+import type { Reader } from '../output/ecs/reader.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { loadRulesFrom, rulePaths } from '../rules-loading.ts';
 import { choice, readArguments, UsageError } from './args.ts';

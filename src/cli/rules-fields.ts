@@ -2,7 +2,7 @@
 
 import { LOG_SERVICES } from '../logs/services.ts';
 import { fieldDoc } from '../rules/field-docs.ts';
-import { canonicalName, FIELDS, fieldNames, type Stream } from '../rules/fields.ts';
+import { canonicalName, FIELDS, FILE_STREAM_NAMES, fieldNames, isFileStream, type Stream } from '../rules/fields.ts';
 import { feedOf, streamsOf } from '../rules/logsource.ts';
 import { didYouMean } from '../rules/problem.ts';
 import { choice, readArguments, UsageError } from './args.ts';
@@ -11,12 +11,8 @@ import { type Column, table, tabSeparated } from './table.ts';
 
 const FORMATS = ['table', 'tsv', 'json'] as const;
 /** What a rule writes to be asked about the stream's events. */
-const LOGSOURCE: Readonly<Record<Stream, string>> = {
-  exec: 'process_creation',
-  network: 'network_connection',
-  record: 'auditd',
-  log: 'logs',
-};
+const LOGSOURCE = { exec: 'process_creation', network: 'network_connection', record: 'auditd', log: 'logs' } as const;
+const logsourceOf = (stream: Stream): string => (isFileStream(stream) ? stream : LOGSOURCE[stream]);
 
 export interface FieldRow {
   /** As Sigma calls it, else as ECS does; several names of one field. */
@@ -43,7 +39,7 @@ export function rulesFields(argv: readonly string[], io: Io): number {
 function streamsNamed(name: string): readonly Stream[] {
   const streams = [...streamsOf({ category: name }), ...streamsOf({ service: name })];
   if (streams.length > 0) return streams;
-  const names = [LOGSOURCE.exec, LOGSOURCE.network, LOGSOURCE.record, ...LOG_SERVICES];
+  const names = [LOGSOURCE.exec, LOGSOURCE.network, ...FILE_STREAM_NAMES, LOGSOURCE.record, ...LOG_SERVICES];
   const near = didYouMean(name, names);
   const feed = feedOf({ category: name });
   const why =
@@ -54,13 +50,13 @@ function streamsNamed(name: string): readonly Stream[] {
 /** Of the streams, else of all; then audit's own names, which are many, are one row. */
 export function fieldRows(streams?: readonly Stream[]): FieldRow[] {
   const rows = new Map<string, { names: string[]; logsources: string[]; why?: string }>();
-  for (const stream of ['exec', 'network', 'log'] as const) {
+  for (const stream of ['exec', 'network', ...FILE_STREAM_NAMES, 'log'] as const) {
     if (streams !== undefined && !streams.includes(stream)) continue;
     for (const name of fieldNames(stream)) {
       const canonical = canonicalName(name);
       const row = rows.get(canonical) ?? { names: [], logsources: [] };
       if (!row.names.includes(name)) row.names.push(name);
-      if (!row.logsources.includes(LOGSOURCE[stream])) row.logsources.push(LOGSOURCE[stream]);
+      if (!row.logsources.includes(logsourceOf(stream))) row.logsources.push(logsourceOf(stream));
       const why = FIELDS[stream].get(canonical)?.why;
       rows.set(canonical, why === undefined ? row : { ...row, why });
     }

@@ -218,7 +218,7 @@ export interface LossEvent extends EventBase {
   readonly message: string;
   readonly loss: {
     readonly source: Module | 'output';
-    /** `socket`, `incomplete`, `kernel_backlog`, `ring`, `assembler`, `output`, `log_behind`, `journal`, `unreadable`. */
+    /** `socket`, `incomplete`, `kernel_backlog`, `ring`, `assembler`, `output`, `log_behind`, `journal`, `unreadable`, `queue`. */
     readonly reason: string;
     readonly count: number;
     readonly unit: 'events' | 'records' | 'lines';
@@ -236,6 +236,86 @@ export interface HeartbeatEvent extends EventBase {
   readonly counters: Readonly<Record<string, unknown>>;
 }
 
+/** `modified`: closed after it was written. `renamed`: it has this name now. `accessed`: only where it's asked for. */
+export const FILE_KINDS = [
+  'created',
+  'modified',
+  'renamed',
+  'linked',
+  'attributes_modified',
+  'deleted',
+  'accessed',
+] as const;
+export type FileKind = (typeof FILE_KINDS)[number];
+
+export type FileType = 'file' | 'dir' | 'symlink' | 'fifo' | 'socket' | 'device';
+
+export const HASH_ALGORITHMS = ['sha256', 'sha1', 'md5'] as const;
+export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number];
+/** In hex, small letters. */
+export type FileHashes = { readonly [A in HashAlgorithm]?: string };
+
+/** A file at one time. All paths and names are safe text. */
+export interface FileState {
+  readonly type?: FileType;
+  readonly inode?: string;
+  /** Permissions with set-user-id, set-group-id and sticky: 0o7777 at most. */
+  readonly mode?: number;
+  readonly owner?: Identity;
+  readonly group?: Identity;
+  readonly size?: number;
+  readonly mtimeMs?: number;
+  readonly ctimeMs?: number;
+  /** Where a symbolic link leads, as it says. */
+  readonly target?: string;
+  /** Of the content; absent where it wasn't read: not a regular file, too large, gone. */
+  readonly hashes?: FileHashes;
+  /** File capabilities as getcap prints them: `cap_net_raw=ep`. */
+  readonly capabilities?: string;
+}
+
+/** The package that a file belongs to. */
+export interface FilePackage {
+  readonly manager: 'dpkg' | 'rpm';
+  /** Absent where a package manager is at work and its list isn't there yet. */
+  readonly name?: string;
+  readonly version?: string;
+  /** `intact`: as the package has it. `changed`: it isn't. `installing`: its package manager made the change. */
+  readonly state: 'intact' | 'changed' | 'installing';
+}
+
+/** What a file event is about: the file as it was when it was looked at, right after. */
+export interface FileFacts extends FileState {
+  /** In the container's own view for a container's file. */
+  readonly path: string;
+  /** The host's name for a container's file. */
+  readonly hostPath?: string;
+  /** Of `renamed`: where it was, absent when that was outside of what is watched and couldn't be learned. */
+  readonly previousPath?: string;
+  /** Of `deleted`: it was moved out of what is watched, to here. */
+  readonly movedTo?: string;
+  /** `major:minor` in hex, as audit records have it. */
+  readonly dev?: string;
+  /** As it was last known before, what differs and what doesn't. */
+  readonly previous?: FileState;
+  readonly package?: FilePackage;
+  /** What changed in its text, as `diff -u` shows it. */
+  readonly diff?: string;
+}
+
+/** Who told of a file's change: the kernel, or a look (new directories, after a loss, at the start). */
+export type FileTeller = 'fanotify' | 'inotify' | 'audit' | 'scan';
+
+export interface FileEvent extends EventBase {
+  readonly kind: FileKind;
+  /** Absent where nobody could say who. */
+  readonly process?: Process;
+  readonly file: FileFacts;
+  /** Whose file it is; the process's own container stands with the process. */
+  readonly container?: Container;
+  readonly teller: FileTeller;
+}
+
 /** A container came or went. */
 export interface ContainerEvent extends EventBase {
   readonly kind: 'container_started' | 'container_stopped';
@@ -243,7 +323,14 @@ export interface ContainerEvent extends EventBase {
   readonly process?: never;
 }
 
-export type HostEvent = ExecEvent | ExecFailedEvent | NetworkEvent | AuditRecordEvent | ExitEvent | ContainerEvent;
+export type HostEvent =
+  | ExecEvent
+  | ExecFailedEvent
+  | NetworkEvent
+  | FileEvent
+  | AuditRecordEvent
+  | ExitEvent
+  | ContainerEvent;
 export type AnyEvent = HostEvent | AgentEvent | LossEvent | HeartbeatEvent;
 export type Kind = AnyEvent['kind'];
 

@@ -5,6 +5,9 @@ import type {
   AuditRecordEvent,
   Endpoint,
   EventBase,
+  FileFacts,
+  FileKind,
+  FileTeller,
   HeartbeatEvent,
   LogFacts,
   LossEvent,
@@ -74,6 +77,18 @@ export interface AuditRecordObservation extends ObservationBase {
   readonly log?: LogFacts;
 }
 
+/** A file changed, or was read where that was asked for. */
+export interface FileObservation extends ObservationBase {
+  readonly kind: FileKind;
+  /** Who did it, as the source says; `pid` alone where the process was gone before it could be looked at. */
+  readonly task?: TaskFacts;
+  /** Owner and group without names. */
+  readonly file: FileFacts;
+  /** Whose file it is, by the container's id. */
+  readonly containerId?: string;
+  readonly teller: FileTeller;
+}
+
 /** A process ended (exit_group): feeds the process table. */
 export interface ExitObservation extends ObservationBase {
   readonly kind: 'exit';
@@ -85,6 +100,7 @@ export type HostObservation =
   | ExecObservation
   | ExecFailedObservation
   | NetworkObservation
+  | FileObservation
   | AuditRecordObservation
   | ExitObservation;
 

@@ -1,7 +1,8 @@
-// Events of files become observations: gathered while they come in a burst, decided by what is there when it's quiet, told once
+// Events of files become changes: gathered while they come in a burst, decided by what is there when it's quiet, told once
 // (edge: looks at files). Renames are told at once, since everything after them has another path.
 
-import type { FileKind, FileObservation, FileType } from './observation.ts';
+import type { FileKind, FileType } from '../core/event.ts';
+import type { FileChange } from './change.ts';
 import { type Doing, decide, entryOf, MASK, type Pending } from './pending.ts';
 import { look, type RawEvent, type Stat } from './reader.ts';
 import type { DirectoryNode, DirectoryTree, Entry } from './tree.ts';
@@ -37,16 +38,16 @@ const ACTIONS = [MASK.create, MASK.delete, MASK.attrib, MASK.modify | MASK.close
 const isMerged = (mask: number): boolean => ACTIONS.filter(bits => (mask & bits) !== 0).length > 1;
 
 export class Changes {
-  observations = 0;
+  told = 0;
   own = 0;
   private readonly set: WatchSet;
   private readonly tree: DirectoryTree;
   private readonly ownPid: number;
-  private readonly sink: (observation: FileObservation) => void;
+  private readonly sink: (change: FileChange) => void;
   /** In the order of their first events. */
   private readonly pending = new Set<Pending>();
 
-  constructor(set: WatchSet, tree: DirectoryTree, ownPid: number, sink: (observation: FileObservation) => void) {
+  constructor(set: WatchSet, tree: DirectoryTree, ownPid: number, sink: (change: FileChange) => void) {
     this.set = set;
     this.tree = tree;
     this.ownPid = ownPid;
@@ -171,14 +172,14 @@ export class Changes {
       this.own++;
       return;
     }
-    this.observations++;
+    this.told++;
     const type = now === undefined ? undefined : TYPES.get(now.mode & 0o170000);
     this.sink({
       ...fact,
       ...(type !== undefined && { type }),
       ...(pid !== 0 && { pid, pidAlive }),
       ...(now !== undefined && { inode: String(now.inode), dev: `${hex(now.major)}:${hex(now.minor)}` }),
-      ...{ timeMs, backend: teller, warnings },
+      ...{ timeMs, teller, warnings },
     });
   }
 }

@@ -1,6 +1,7 @@
 // The events of one name while they come in a burst, and what they mean together once it's quiet. Pure: what is there now is given.
 
-import type { FileKind, Teller } from './observation.ts';
+import type { FileKind } from '../core/event.ts';
+import type { Teller } from './change.ts';
 import type { DirectoryNode, Entry } from './tree.ts';
 
 /** The bits that fanotify and inotify share, and those of a look at the directory. */

@@ -6,7 +6,7 @@ import type { LossEvent } from '../core/event.ts';
 import { Changes } from './changes.ts';
 import { Dispatch } from './dispatch.ts';
 import { mountsByPoint } from './mounts.ts';
-import type { FileObservation } from './observation.ts';
+import type { FileChange } from './change.ts';
 import { entryOf, MASK } from './pending.ts';
 import { FsReader, look, mounts, type RawEvent } from './reader.ts';
 import { realPattern } from './roots.ts';
@@ -42,7 +42,7 @@ export interface FsSourceOptions {
 export type FsLoss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
 
 export interface FsSourceSinks {
-  observation(observation: FileObservation): void;
+  change(change: FileChange): void;
   /** After the last of what is told at once. */
   batchEnd(): void;
   loss(loss: FsLoss, fromMs: number, toMs: number): void;
@@ -52,7 +52,8 @@ export interface FsSourceSinks {
 
 export interface FsCounters {
   readonly events: number;
-  readonly observations: number;
+  /** Changes that were told. */
+  readonly told: number;
   /** The agent's own. */
   readonly own: number;
   /** Overflows of the kernel's queue, and events that the agent was too slow to take. */
@@ -181,7 +182,7 @@ export class FsSource {
     const stats = running?.reader.stats();
     return {
       events: stats?.events ?? 0,
-      observations: running?.changes.observations ?? 0,
+      told: running?.changes.told ?? 0,
       own: running?.changes.own ?? 0,
       overflows: stats?.overflows ?? 0,
       dropped: stats?.ringDropped ?? 0,
@@ -198,7 +199,7 @@ export class FsSource {
     const { paths, excludes, ownPaths, pid, accesses = false, maxFiles = 500_000 } = this.options;
     const set = new WatchSet(paths.map(realPattern), [...excludes, ...ownPaths].map(realPattern));
     const tree = new DirectoryTree(maxFiles);
-    const changes = new Changes(set, tree, pid, observation => this.sinks.observation(observation));
+    const changes = new Changes(set, tree, pid, change => this.sinks.change(change));
     const note = (code: string, message: string): void => this.note(code, 'warning', message);
     const walk = new Walk({ reader, set, tree, changes, accesses, note });
     return { reader, tree, changes, walk, dispatch: new Dispatch(reader, set, tree, changes, walk) };

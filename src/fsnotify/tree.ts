@@ -10,7 +10,7 @@ export interface Entry {
   readonly mtimeMs: number;
   /** Of a directory its mode, for the same reason. */
   readonly ctimeMs: number;
-  /** An observation told of it; else it was there when the watching began. */
+  /** A change was told of it; else it was there when the watching began. */
   readonly told: boolean;
 }
 

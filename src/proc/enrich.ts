@@ -5,6 +5,9 @@ import type {
   ExecEvent,
   ExecFailedEvent,
   ExitEvent,
+  FileEvent,
+  FileFacts,
+  FileState,
   HostEvent,
   LogFacts,
   NetworkEvent,
@@ -13,6 +16,7 @@ import type {
 import type { Mutable } from '../core/mutable.ts';
 import type {
   AuditRecordObservation,
+  FileObservation,
   HostObservation,
   NetworkObservation,
   ObservationBase,
@@ -53,6 +57,14 @@ export function enrich(o: HostObservation, table: ProcessTable): HostEvent {
     case 'bind':
     case 'listen':
       return network(o, table);
+    case 'created':
+    case 'modified':
+    case 'renamed':
+    case 'linked':
+    case 'attributes_modified':
+    case 'deleted':
+    case 'accessed':
+      return file(o, table);
     default:
       return auditRecord(o, table);
   }
@@ -68,6 +80,27 @@ function network(o: NetworkObservation, table: ProcessTable): NetworkEvent {
   if (o.transport !== undefined) event.transport = o.transport;
   if (o.via !== undefined) event.via = o.via;
   return event;
+}
+
+function file(o: FileObservation, table: ProcessTable): FileEvent {
+  const process = o.task === undefined ? undefined : actor(o, o.task, table);
+  const event: Mutable<FileEvent> = extend<FileEvent>(base(o, process && table), {
+    kind: o.kind,
+    file: named(o.file, table),
+    teller: o.teller,
+  });
+  if (process !== undefined) event.process = process;
+  return event;
+}
+
+/** The accounts' names, which the source doesn't know. */
+function named(file: FileFacts, { credentials }: ProcessTable): FileFacts {
+  const name = (state: FileState): Pick<FileState, 'owner' | 'group'> => ({
+    ...(state.owner !== undefined && { owner: credentials.user(state.owner.id) }),
+    ...(state.group !== undefined && { group: credentials.group(state.group.id) }),
+  });
+  const { previous } = file;
+  return { ...file, ...name(file), ...(previous !== undefined && { previous: { ...previous, ...name(previous) } }) };
 }
 
 function auditRecord(o: AuditRecordObservation, table: ProcessTable): AuditRecordEvent {

@@ -23,6 +23,21 @@ const IMAGE: Readonly<Record<string, string>> = {
   'saved_group.name': 'saved group',
 };
 
+const FILE_STATE: Readonly<Record<string, string>> = {
+  type: 'file, dir, symlink, fifo, socket or device',
+  mode: 'permissions in four octal digits: 0644, 4755',
+  owner: 'user that owns it',
+  uid: 'user id of its owner',
+  group: 'group that owns it',
+  gid: 'group id',
+  size: 'bytes',
+  inode: 'inode number',
+  target_path: 'where a symbolic link leads',
+  'hash.sha256': 'SHA-256 of the content',
+  'hash.sha1': 'SHA-1 of the content, where fsnotify.hashes asks for it',
+  'hash.md5': 'MD5 of the content, where fsnotify.hashes asks for it',
+};
+
 const FIELD_DOCS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     Object.entries(IMAGE).flatMap(([name, text]) => [
@@ -58,8 +73,30 @@ const FIELD_DOCS: Readonly<Record<string, string>> = {
   'puppy.ancestors.executable': 'executables of up to 16 ancestors',
   'puppy.ancestors.name': 'file names of those executables',
   'puppy.ancestors.command_line': 'command lines of up to 16 ancestors',
-  'event.action': 'kind of event: exec, connect, accept, log_line, ...',
-  'event.module': 'source of the event: audit, logs',
+  'file.path': "path of the file, in its container's own view; of renamed the new one",
+  'file.name': 'name of the file',
+  'file.directory': 'directory of the file',
+  'file.extension': 'what follows the last dot of the name',
+  ...Object.fromEntries(
+    Object.entries(FILE_STATE).flatMap(([name, text]) => [
+      [`file.${name}`, text],
+      [`puppy.file.previous.${name}`, `as it was last known before: ${text}`],
+    ]),
+  ),
+  Hashes: 'SHA256=... in small letters, and the other algorithms of fsnotify.hashes',
+  'puppy.file.host_path': "the host's path of a container's file",
+  'puppy.file.moved_to': 'where a deleted file was moved to, out of what is watched',
+  'puppy.file.capabilities': 'file capabilities: cap_net_raw=ep',
+  'puppy.file.previous.path': 'path before the rename',
+  'puppy.file.previous.capabilities': 'as they were last known before: file capabilities',
+  'puppy.file.package.manager': 'dpkg or rpm, where a package has the file',
+  'puppy.file.package.name': 'package that has the file',
+  'puppy.file.package.version': 'version of that package',
+  'puppy.file.package.state':
+    "'installing': the package manager made the change; 'intact': as the package has it; 'changed': it isn't",
+  'puppy.file.diff': 'what changed in a small text file, as diff -u shows it',
+  'event.action': 'kind of event: exec, connect, accept, created, modified, log_line, ...',
+  'event.module': 'source of the event: audit, fsnotify, logs',
   'event.outcome': 'success, failure, unknown',
   'error.code': "the errno's name: ECONNREFUSED",
   'puppy.warnings': 'codes of what was odd',

@@ -4,6 +4,9 @@
 import type {
   Container,
   Credentials,
+  FileEvent,
+  FileFacts,
+  FileState,
   HostEvent,
   Identity,
   Login,
@@ -12,6 +15,8 @@ import type {
   ProcessImage,
   RecordView,
 } from '../core/event.ts';
+import { FILE_KINDS, HASH_ALGORITHMS } from '../core/event.ts';
+import { baseName, directoryOf, extensionOf, modeText } from '../core/paths.ts';
 import { plainIp } from './cidr.ts';
 import { LOG_FIELDS, LOG_LINE } from './log-fields.ts';
 import type { Values } from './values.ts';
@@ -20,8 +25,19 @@ import type { Values } from './values.ts';
 export type Collect = (event: HostEvent, out: Values) => void;
 export type CollectRecord = (record: RecordView, event: HostEvent, out: Values) => void;
 
-/** What a rule's events come from: process starts, connections, single audit records, or lines of logs. */
-export type Stream = 'exec' | 'network' | 'record' | 'log';
+/** Sigma's categories of file events, each with the kinds that it means. */
+export const FILE_STREAMS = {
+  file_event: ['created', 'modified', 'renamed', 'linked'],
+  file_change: ['modified', 'renamed', 'linked', 'attributes_modified'],
+  file_rename: ['renamed'],
+  file_delete: ['deleted'],
+  file_access: ['accessed'],
+} as const satisfies Readonly<Record<string, readonly FileEvent['kind'][]>>;
+export type FileStream = keyof typeof FILE_STREAMS;
+export const FILE_STREAM_NAMES = Object.keys(FILE_STREAMS) as FileStream[];
+
+/** What a rule's events come from: process starts, connections, files, single audit records, or lines of logs. */
+export type Stream = 'exec' | 'network' | FileStream | 'record' | 'log';
 
 export interface Field {
   readonly name: string;
@@ -35,8 +51,6 @@ export interface Field {
 type FromImage = (image: ProcessImage, out: Values) => void;
 type FromProcess = (process: Process, out: Values) => void;
 type FromNetwork = (event: NetworkEvent, out: Values) => void;
-
-const baseName = (path: string | undefined): string | undefined => path?.slice(path.lastIndexOf('/') + 1);
 
 function candidates(image: ProcessImage, out: Values): void {
   out.add(image.executable);
@@ -66,7 +80,7 @@ const identities: Readonly<Record<string, Record<'id' | 'name', FromImage>>> = {
 const IMAGE_FIELDS: Readonly<Record<string, FromImage>> = {
   pid: (image, out) => out.addNumber(image.pid),
   executable: (image, out) => out.add(image.executable),
-  name: (image, out) => out.add(baseName(image.executable)),
+  name: (image, out) => out.add(image.executable && baseName(image.executable)),
   args: (image, out) => out.addAll(image.args),
   args_count: (image, out) => out.addNumber(image.argsCount),
   command_line: (image, out) => out.add(image.commandLine),
@@ -91,6 +105,17 @@ const ofAncestors = (collect: FromImage): FromProcess => {
   return ({ ancestors }, out) => {
     for (const ancestor of ancestors) collect(ancestor, out);
   };
+};
+
+const CONTAINER_FIELDS: Readonly<Record<string, (container: Container) => string | undefined>> = {
+  'container.id': c => c.id,
+  'container.name': c => c.name,
+  'container.runtime': c => c.runtime,
+  'container.image.name': c => c.image?.name,
+  'container.image.tag': c => c.image?.tag,
+  'orchestrator.namespace': c => c.pod?.namespace,
+  'orchestrator.resource.name': c => c.pod?.name,
+  'orchestrator.resource.id': c => c.pod?.uid,
 };
 
 const container = (pick: (container: Container) => string | undefined): FromProcess => {
@@ -118,14 +143,7 @@ const PROCESS_FIELDS: Readonly<Record<string, FromProcess>> = {
   'puppy.process.tty': ({ image }, out) => out.add(image.tty),
   'puppy.process.root': ({ image }, out) => out.add(image.foreignRoot ? 'foreign' : undefined),
   'puppy.process.invoked': ({ image }, out) => out.addAll(image.invoked),
-  'container.id': container(c => c.id),
-  'container.name': container(c => c.name),
-  'container.runtime': container(c => c.runtime),
-  'container.image.name': container(c => c.image?.name),
-  'container.image.tag': container(c => c.image?.tag),
-  'orchestrator.namespace': container(c => c.pod?.namespace),
-  'orchestrator.resource.name': container(c => c.pod?.name),
-  'orchestrator.resource.id': container(c => c.pod?.uid),
+  ...Object.fromEntries(Object.entries(CONTAINER_FIELDS).map(([name, pick]) => [name, container(pick)])),
   'puppy.container.drift': ({ image }, out) => out.add(image.drift ? 'true' : undefined),
   'puppy.ancestors.pid': ofAncestors(IMAGE_FIELDS.pid!),
   'puppy.ancestors.executable': ofAncestors(IMAGE_FIELDS.executable!),
@@ -159,6 +177,58 @@ const NETWORK_FIELDS: Readonly<Record<string, FromNetwork>> = {
   'network.direction': ({ kind }, out) => out.add(kind === 'connect' ? 'egress' : 'ingress'),
 };
 
+type FromState = (state: FileState, out: Values) => void;
+type FromFile = (file: FileFacts, out: Values) => void;
+
+/** Below `file.` and `puppy.file.previous.`. */
+const STATE_FIELDS: Readonly<Record<string, FromState>> = {
+  type: ({ type }, out) => out.add(type),
+  mode: ({ mode }, out) => out.add(mode === undefined ? undefined : modeText(mode)),
+  owner: ({ owner }, out) => out.add(owner?.name),
+  uid: ({ owner }, out) => out.addNumber(owner?.id),
+  group: ({ group }, out) => out.add(group?.name),
+  gid: ({ group }, out) => out.addNumber(group?.id),
+  size: ({ size }, out) => out.addNumber(size),
+  inode: ({ inode }, out) => out.add(inode),
+  target_path: ({ target }, out) => out.add(target),
+  ...Object.fromEntries(
+    HASH_ALGORITHMS.map((name): [string, FromState] => [`hash.${name}`, ({ hashes }, out) => out.add(hashes?.[name])]),
+  ),
+};
+
+const FILE_FIELDS: Readonly<Record<string, FromFile>> = {
+  'file.path': ({ path }, out) => out.add(path),
+  'file.name': ({ path }, out) => out.add(baseName(path)),
+  'file.directory': ({ path }, out) => out.add(directoryOf(path)),
+  'file.extension': ({ path }, out) => out.add(extensionOf(path)),
+  ...Object.fromEntries(
+    Object.entries(STATE_FIELDS).flatMap(([name, from]): [string, FromFile][] => [
+      [`file.${name}`, from],
+      [`puppy.file.previous.${name}`, ({ previous }, out) => previous && from(previous, out)],
+    ]),
+  ),
+  Hashes: ({ hashes }, out) => {
+    for (const name of HASH_ALGORITHMS) {
+      const hash = hashes?.[name];
+      if (hash !== undefined) out.add(`${name.toUpperCase()}=${hash}`);
+    }
+  },
+  'puppy.file.host_path': ({ hostPath }, out) => out.add(hostPath),
+  'puppy.file.moved_to': ({ movedTo }, out) => out.add(movedTo),
+  'puppy.file.capabilities': ({ capabilities }, out) => out.add(capabilities),
+  'puppy.file.previous.path': ({ previousPath }, out) => out.add(previousPath),
+  'puppy.file.previous.capabilities': ({ previous }, out) => out.add(previous?.capabilities),
+  'puppy.file.package.manager': ({ package: owner }, out) => out.add(owner?.manager),
+  'puppy.file.package.name': ({ package: owner }, out) => out.add(owner?.name),
+  'puppy.file.package.version': ({ package: owner }, out) => out.add(owner?.version),
+  'puppy.file.package.state': ({ package: owner }, out) => out.add(owner?.state),
+  'puppy.file.diff': ({ diff }, out) => out.add(diff),
+};
+const FILE_PATHS = new Set(['file.path', 'file.directory', 'file.target_path', 'puppy.file.previous.path']);
+const FILE_KIND_SET: ReadonlySet<string> = new Set(FILE_KINDS);
+
+export const isFileEvent = (event: HostEvent): event is FileEvent => FILE_KIND_SET.has(event.kind);
+
 /** Sigma's names for what an ECS name says exactly. */
 const SIGMA_NAMES: Readonly<Record<string, string>> = {
   CommandLine: 'process.command_line',
@@ -177,6 +247,11 @@ const SIGMA_NAMES: Readonly<Record<string, string>> = {
   SourcePort: 'source.port',
   SourceHostname: 'source.domain',
   Protocol: 'network.transport',
+  TargetFilename: 'file.path',
+  SourceFilename: 'puppy.file.previous.path',
+  md5: 'file.hash.md5',
+  sha1: 'file.hash.sha1',
+  sha256: 'file.hash.sha256',
 };
 
 const NOT_ON_LINUX = 'Linux processes have no such property';
@@ -187,7 +262,9 @@ const NEVER: Readonly<Record<string, string>> = {
       .map(name => [name, NOT_ON_LINUX]),
   ),
   ...Object.fromEntries(
-    'Hashes Imphash imphash md5 sha1 sha256'.split(' ').map(name => [name, 'executables are not hashed yet']),
+    'Hashes Imphash imphash file.hash.md5 file.hash.sha1 file.hash.sha256'
+      .split(' ')
+      .map(name => [name, 'executables are not hashed yet']),
   ),
   ProcessGuid: 'use ProcessId',
   ParentProcessGuid: 'use ParentProcessId',
@@ -199,6 +276,10 @@ const NEVER_NETWORK: Readonly<Record<string, string>> = {
   DestinationPortName: 'use DestinationPort',
   SourcePortName: 'use SourcePort',
 };
+
+const NEVER_FILE: Readonly<Record<string, string>> = { CreationUtcTime: 'files have no such time on Linux' };
+
+export const isFileStream = (stream: Stream): stream is FileStream => Object.hasOwn(FILE_STREAMS, stream);
 
 function table(stream: Exclude<Stream, 'record'>): ReadonlyMap<string, Field> {
   const fields = new Map<string, Field>();
@@ -217,6 +298,27 @@ function table(stream: Exclude<Stream, 'record'>): ReadonlyMap<string, Field> {
   for (const [name, collect] of Object.entries(EVENT_FIELDS)) fields.set(name, { name, collect });
   for (const [name, why] of Object.entries(NEVER)) fields.set(name, { name, why });
   if (stream === 'exec') return fields;
+  if (isFileStream(stream)) {
+    const withContainer = (event: HostEvent): Container | undefined =>
+      isFileEvent(event) ? event.container : undefined;
+    for (const [name, pick] of Object.entries(CONTAINER_FIELDS)) {
+      const ofProcess = fields.get(name)!.collect!;
+      const collect: Collect = (event, out) => {
+        const own = event.process?.image.container === undefined ? withContainer(event) : undefined;
+        if (own === undefined) ofProcess(event, out);
+        else out.add(pick(own));
+      };
+      fields.set(name, { name, collect });
+    }
+    for (const [name, from] of Object.entries(FILE_FIELDS)) {
+      const collect: Collect = (event, out) => {
+        if (isFileEvent(event)) from(event.file, out);
+      };
+      fields.set(name, { name, collect, ...(FILE_PATHS.has(name) ? { isPath: true } : {}) });
+    }
+    for (const [name, why] of Object.entries(NEVER_FILE)) fields.set(name, { name, why });
+    return fields;
+  }
   if (stream === 'log') {
     for (const [name, collect] of Object.entries(LOG_FIELDS)) fields.set(name, { name, collect });
     return fields;
@@ -232,9 +334,16 @@ function table(stream: Exclude<Stream, 'record'>): ReadonlyMap<string, Field> {
   return fields;
 }
 
+const FILE_TABLE = table('file_event');
+const FILES = Object.fromEntries(FILE_STREAM_NAMES.map(name => [name, FILE_TABLE])) as Record<
+  FileStream,
+  ReadonlyMap<string, Field>
+>;
+
 export const FIELDS: Readonly<Record<Exclude<Stream, 'record'>, ReadonlyMap<string, Field>>> = {
   exec: table('exec'),
   network: table('network'),
+  ...FILES,
   log: table('log'),
 };
 
@@ -242,6 +351,11 @@ export const FIELDS: Readonly<Record<Exclude<Stream, 'record'>, ReadonlyMap<stri
 export const LINE_FIELD: Readonly<Record<keyof typeof FIELDS, string>> = {
   exec: 'process.command_line',
   network: 'process.command_line',
+  file_event: 'file.path',
+  file_change: 'file.path',
+  file_rename: 'file.path',
+  file_delete: 'file.path',
+  file_access: 'file.path',
   log: LOG_LINE,
 };
 

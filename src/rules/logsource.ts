@@ -2,16 +2,11 @@
 
 import { LOG_SERVICES } from '../logs/services.ts';
 import type { Logsource } from './ast.ts';
-import type { Stream } from './fields.ts';
+import { FILE_STREAM_NAMES, type Stream } from './fields.ts';
 import { didYouMean } from './problem.ts';
 
 /** Categories and services of Sigma's taxonomy that a Linux host has, but that no source of ours feeds yet. */
 const NOT_FED_CATEGORIES: Readonly<Record<string, string>> = {
-  file_event: 'file events',
-  file_change: 'file events',
-  file_rename: 'file events',
-  file_delete: 'file events',
-  file_access: 'file events',
   dns: 'DNS messages',
   dns_query: 'DNS messages',
   process_termination: 'process ends',
@@ -34,6 +29,8 @@ export function feedOf({ category, product, service }: Logsource): Feed {
     return { notFed: `events of product "${product}" don't occur here` };
   if (category === 'process_creation' && service === undefined) return { stream: 'exec' };
   if (category === 'network_connection' && service === undefined) return { stream: 'network' };
+  const ofFiles = service === undefined ? FILE_STREAM_NAMES.find(name => name === category) : undefined;
+  if (ofFiles !== undefined) return { stream: ofFiles };
   if (service === 'auditd' && category === undefined) return { stream: 'record' };
   if (service !== undefined && category === undefined && LOG_SERVICES.includes(service)) return { stream: 'log' };
   // The whole of Linux' logs: what was typed, and what was logged.
@@ -46,7 +43,11 @@ export function feedOf({ category, product, service }: Logsource): Feed {
   }
   const [what, name, known]: [string, string, string[]] =
     category !== undefined
-      ? ['category', category, ['process_creation', 'network_connection', ...Object.keys(NOT_FED_CATEGORIES)]]
+      ? [
+          'category',
+          category,
+          ['process_creation', 'network_connection', ...FILE_STREAM_NAMES, ...Object.keys(NOT_FED_CATEGORIES)],
+        ]
       : ['service', service!, ['auditd', ...LOG_SERVICES, ...Object.keys(NOT_FED_SERVICES)]];
   const help = didYouMean(name, known);
   return { notFed: `nothing feeds ${what} "${name}"`, ...(help === undefined ? {} : { help }) };

@@ -10,7 +10,7 @@ import { syscallName, syscallNames, syscallNumber } from '../audit/tables/syscal
 import type { Condition, Item, Rule, SelectionNode } from './ast.ts';
 import { accessOf } from './audit-access.ts';
 import { callConditions, globsOf } from './call-conditions.ts';
-import type { Stream } from './fields.ts';
+import { isFileStream, type Stream } from './fields.ts';
 import { type Glob, globText, mapLiterals, matchGlob, shapeOf } from './glob.ts';
 
 export interface Needs {
@@ -26,6 +26,8 @@ export interface Needs {
   readonly keys: readonly string[];
   /** Record types of user space and of the kernel that no audit rule of ours brings: `ADD_USER`, `SERVICE_STOP`, `TTY`. */
   readonly recordTypes: readonly string[];
+  /** Changes of files. */
+  readonly fsnotify: boolean;
   /** Lines of the host's logs. */
   readonly logs: boolean;
   /** What the rule is about and the kernel isn't asked for, with the reason: it fires where the host's own audit rules bring it. */
@@ -41,6 +43,7 @@ export const NO_NEEDS: Needs = {
   files: [],
   keys: [],
   recordTypes: [],
+  fsnotify: false,
   logs: false,
   unasked: [],
 };
@@ -52,6 +55,7 @@ export function needsOf(rule: Rule, stream: Stream): Needs {
   if (stream === 'exec') return { ...NO_NEEDS, exec: true };
   if (stream === 'network') return networkNeeds(rule);
   if (stream === 'log') return { ...NO_NEEDS, logs: true };
+  if (isFileStream(stream)) return { ...NO_NEEDS, fsnotify: stream !== 'file_access' };
   return mergeNeeds(conjunctions(rule).map(way => recordNeeds(rule, way)));
 }
 
@@ -68,6 +72,7 @@ export function mergeNeeds(all: readonly Needs[]): Needs {
     files: [...files.keys()].sort().map(key => files.get(key)!),
     keys: texts(needs => needs.keys),
     recordTypes: texts(needs => needs.recordTypes),
+    fsnotify: all.some(needs => needs.fsnotify),
     logs: all.some(needs => needs.logs),
     unasked: texts(needs => needs.unasked),
   };

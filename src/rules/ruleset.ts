@@ -1,6 +1,6 @@
 // The rules stage: events in, matches out. A ruleset is a value: a reload makes a new one.
 
-import type { HostEvent, RecordView } from '../core/event.ts';
+import { FILE_KINDS, type HostEvent, type RecordView } from '../core/event.ts';
 import type { Match } from '../core/match.ts';
 import type { FieldBag, Item, itemsOf, Logsource, Rule } from './ast.ts';
 import { type Access, accessOf, isAccess, meansEvents } from './audit-access.ts';
@@ -13,6 +13,9 @@ import {
   canHaveField,
   canonicalName,
   FIELDS,
+  FILE_STREAM_NAMES,
+  FILE_STREAMS,
+  isFileEvent,
   LINE_FIELD,
   readsEvent,
   recordField,
@@ -50,6 +53,8 @@ class CompiledRuleset implements Ruleset {
   readonly needs: Needs;
   readonly #exec: EventEngine;
   readonly #network: EventEngine;
+  /** By the kind of event: the engines of all categories that mean it. */
+  readonly #files: ReadonlyMap<string, readonly EventEngine[]>;
   readonly #records: RecordEngines;
   readonly #log: EventEngine;
   #fields: FieldsEngine | undefined;
@@ -61,6 +66,16 @@ class CompiledRuleset implements Ruleset {
     const of = (stream: Stream): Rule[] => rules.filter(rule => streamsOf(rule.logsource).includes(stream));
     this.#exec = new EventEngine(of('exec'), 'exec');
     this.#network = new EventEngine(of('network'), 'network');
+    const files = FILE_STREAM_NAMES.map(name => ({
+      kinds: FILE_STREAMS[name] as readonly string[],
+      rules: of(name),
+      name,
+    }))
+      .filter(({ rules }) => rules.length > 0)
+      .map(({ kinds, rules, name }) => ({ kinds, engine: new EventEngine(rules, name) }));
+    this.#files = new Map(
+      FILE_KINDS.map(kind => [kind, files.filter(({ kinds }) => kinds.includes(kind)).map(({ engine }) => engine)]),
+    );
     this.#records = new RecordEngines(of('record'));
     this.#log = new EventEngine(of('log'), 'log');
   }
@@ -68,6 +83,7 @@ class CompiledRuleset implements Ruleset {
   evaluate(event: HostEvent): readonly Match[] {
     let matches = NO_MATCHES;
     if (event.kind === 'exec') matches = this.#exec.evaluate(event);
+    else if (isFileEvent(event)) matches = this.#files.get(event.kind)!.flatMap(engine => engine.evaluate(event));
     else if (isLogEvent(event)) matches = this.#log.evaluate(event, rule => isOfService(rule, event));
     // A connect that no packet followed was only an address being tried, as resolvers do.
     else if ((event.kind === 'connect' || event.kind === 'accept') && !event.warnings.includes('no_packet')) {

@@ -7,12 +7,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { textBytes } from '../../src/core/text.ts';
-import type { FileObservation } from '../../src/fsnotify/observation.ts';
+import type { FileChange } from '../../src/fsnotify/change.ts';
 import { type FsLoss, FsSource, type FsSourceOptions } from '../../src/fsnotify/source.ts';
 
 interface Run {
   readonly dir: string;
-  readonly seen: FileObservation[];
+  readonly seen: FileChange[];
   readonly losses: FsLoss[];
   readonly told: string[];
   readonly source: FsSource;
@@ -53,11 +53,11 @@ function place(kind: Place): string {
 }
 
 async function watch(dir: string, options: Options): Promise<Run> {
-  const run = { dir, seen: [] as FileObservation[], losses: [] as FsLoss[], told: [] as string[] };
+  const run = { dir, seen: [] as FileChange[], losses: [] as FsLoss[], told: [] as string[] };
   const source = new FsSource(
     { paths: [`${dir}/w/**`], excludes: [], ownPaths: [], backend: 'auto', pid: 0, ...options },
     {
-      observation: one => run.seen.push(one),
+      change: one => run.seen.push(one),
       batchEnd: () => {},
       loss: loss => run.losses.push(loss),
       note: ({ message }) => run.told.push(message),
@@ -78,7 +78,7 @@ function sh(run: { dir: string }, script: string): number {
 }
 
 /** Everything that was told since, once it's quiet. */
-async function quiet(run: Run): Promise<FileObservation[]> {
+async function quiet(run: Run): Promise<FileChange[]> {
   for (let still = 0, before = -1; still < 5; still++) {
     await Bun.sleep(60);
     if (run.seen.length !== before) still = 0;
@@ -88,7 +88,7 @@ async function quiet(run: Run): Promise<FileObservation[]> {
   return run.seen.splice(0);
 }
 
-const short = (run: Run, seen: readonly FileObservation[]): string[] =>
+const short = (run: Run, seen: readonly FileChange[]): string[] =>
   seen.map(({ kind, path, previousPath, movedTo }) => {
     const name = (full: string | undefined) => full?.replace(`${run.dir}/`, '');
     const more =
@@ -129,7 +129,7 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     const [created, ...none] = await quiet(run);
     expect(none).toEqual([]);
     expect(created).toMatchObject({ kind: 'created', path: `${run.dir}/w/new`, type: 'file', warnings: [] });
-    expect(created!.backend).toBe(knowsWho ? 'fanotify' : 'inotify');
+    expect(created!.teller).toBe(knowsWho ? 'fanotify' : 'inotify');
     expect(created!.pid).toBe(knowsWho ? pid : undefined);
     expect(created!.inode).toMatch(/^\d+$/);
     expect(created!.dev).toMatch(/^[0-9a-f]{2,}:[0-9a-f]{2,}$/);
@@ -388,7 +388,7 @@ describe('where the kernel refuses', () => {
     expect(lines.slice(0, 1)).toEqual([
       ['note', "files: fanotify can't be used (CAP_SYS_ADMIN is missing): inotify, which can't say who"],
     ]);
-    expect(lines).toContainEqual(['observation', ['created', `${dir}/w/a`, 'inotify']]);
+    expect(lines).toContainEqual(['change', ['created', `${dir}/w/a`, 'inotify']]);
   });
 
   test('more watches: the limit to raise is told once, what is watched goes on', async () => {
@@ -398,7 +398,7 @@ describe('where the kernel refuses', () => {
     const notes = lines.filter(([what, text]) => what === 'note' && String(text).includes('no more watches'));
     expect(notes.length).toBe(1);
     expect(notes[0]![1]).toEndWith(': raise fs.inotify.max_user_watches, or watch less');
-    expect(lines).toContainEqual(['observation', ['modified', `${dir}/w/a`, 'inotify']]);
+    expect(lines).toContainEqual(['change', ['modified', `${dir}/w/a`, 'inotify']]);
     expect(lines.at(-1)![1]).toBeGreaterThanOrEqual(5);
   });
 });

@@ -4,6 +4,7 @@ import type {
   AnyEvent,
   Container,
   Credentials,
+  FileFacts,
   Kind,
   Process,
   ProcessImage,
@@ -115,6 +116,40 @@ const net = {
   transport: 'tcp',
 } as const;
 
+const hosts: FileFacts = {
+  path: '/etc/cron.d/a+b.sh',
+  type: 'file',
+  inode: '1234',
+  dev: 'fe:00',
+  mode: 0o4755,
+  owner: { id: 0, name: 'root' },
+  group: { id: 1000 },
+  size: 12,
+  mtimeMs: 1_700_000_000_100,
+  ctimeMs: 1_700_000_000_120,
+  hashes: { sha256: 'ab'.repeat(32), md5: 'cd'.repeat(16) },
+  capabilities: 'cap_net_raw=ep',
+  previous: {
+    type: 'file',
+    mode: 0o644,
+    size: 0,
+    owner: { id: 1000, name: 'alice' },
+    hashes: { sha256: 'ef'.repeat(32) },
+  },
+  package: { manager: 'dpkg', name: 'cron', version: '3.0pl1-162', state: 'changed' },
+  diff: '@@ -1 +1 @@\n-a\n+b\n',
+};
+const fileBase = {
+  module: 'fsnotify',
+  timeMs: 1_700_000_000_123,
+  createdMs: 1_700_000_000_456,
+  stamp: '1700000000123:/etc/cron.d/a+b.sh',
+  ordinal: 0,
+  warnings: [],
+  file: hosts,
+  teller: 'fanotify',
+} as const;
+
 type SampleOf<K extends Kind> = AnyEvent & { readonly kind: K };
 
 export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
@@ -141,6 +176,27 @@ export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
   accept: { ...net, kind: 'accept', outcome: 'success' },
   bind: { ...net, kind: 'bind', outcome: 'success' },
   listen: { ...base, kind: 'listen', process, outcome: 'unknown' },
+  created: { ...fileBase, kind: 'created', process },
+  modified: { ...fileBase, kind: 'modified', process, warnings: ['merged'] },
+  renamed: { ...fileBase, kind: 'renamed', process, file: { ...hosts, previousPath: '/tmp/x' } },
+  linked: {
+    ...fileBase,
+    kind: 'linked',
+    container,
+    file: { path: '/etc/l', hostPath: '/o/merged/etc/l' },
+    teller: 'inotify',
+  },
+  attributes_modified: { ...fileBase, kind: 'attributes_modified', teller: 'scan', warnings: ['while_down'] },
+  deleted: { ...fileBase, kind: 'deleted', process, file: { path: '/etc/x', inode: '7', movedTo: '/tmp/y' } },
+  accessed: {
+    ...base,
+    kind: 'accessed',
+    process,
+    file: { path: '/etc/shadow', type: 'symlink', target: '/x', mode: 0 },
+    teller: 'audit',
+    outcome: 'failure',
+    errorCode: 'EACCES',
+  },
   root_changed: { ...base, kind: 'root_changed', process },
   namespace_entered: { ...base, kind: 'namespace_entered', process },
   audit_config_changed: { ...base, kind: 'audit_config_changed' },

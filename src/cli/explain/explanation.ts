@@ -2,7 +2,8 @@
 // out: how it is shown is text.ts's.
 
 import type { HostEvent, ProcessImage, RecordView } from '../../core/event.ts';
-import { eventOf, known, type Reader } from '../../output/ecs/read.ts';
+import { eventOf } from '../../output/ecs/read.ts';
+import { known, type Reader } from '../../output/ecs/reader.ts';
 import { type Correlation, isCorrelation, type Logsource, type Rule } from '../../rules/ast.ts';
 import { eventLookup, withMatched } from '../../rules/event-lookup.ts';
 import { type ConditionEvidence, evidenceOf } from '../../rules/evidence.ts';

@@ -1,7 +1,7 @@
 // Lines of what the agent wrote: files plain or gzip, or standard input (edge: files). A line that isn't JSON is told, never fatal.
 
 import { LineSplitter, type OnLine } from '../../logs/splitter.ts';
-import { Reader } from '../../output/ecs/read.ts';
+import { Reader } from '../../output/ecs/reader.ts';
 import { headOf, isGzip, readInput } from '../inputs.ts';
 
 /** Lines of outputs are shorter by far; a longer one is skipped without being held. */

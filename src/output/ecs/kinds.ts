@@ -7,7 +7,7 @@ export type EcsKind = 'event' | 'alert' | 'state' | 'metric';
 export interface KindRow {
   readonly kind: EcsKind;
   /** What follows `puppy_hids.` in event.dataset. */
-  readonly dataset: 'process' | 'network' | 'auth' | 'iam' | 'configuration' | 'log' | 'agent';
+  readonly dataset: 'process' | 'network' | 'auth' | 'iam' | 'file' | 'configuration' | 'log' | 'agent';
   readonly category: readonly string[];
   readonly type: readonly string[];
 }
@@ -27,6 +27,13 @@ export const KINDS: { readonly [K in Kind]: KindRow } = {
   accept: row('network', 'network', 'connection', 'start'),
   bind: row('network', 'network', 'info'),
   listen: row('network', 'network', 'info'),
+  created: row('file', 'file', 'creation'),
+  modified: row('file', 'file', 'change'),
+  renamed: row('file', 'file', 'change'),
+  linked: row('file', 'file', 'change'),
+  attributes_modified: row('file', 'file', 'change'),
+  deleted: row('file', 'file', 'deletion'),
+  accessed: row('file', 'file', 'access'),
   root_changed: row('configuration', 'configuration', 'change'),
   namespace_entered: row('configuration', 'configuration', 'change'),
   audit_config_changed: row('configuration', 'configuration', 'change'),

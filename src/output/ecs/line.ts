@@ -6,6 +6,7 @@ import type {
   AuditRecordEvent,
   Container,
   Endpoint,
+  FileEvent,
   LogFacts,
   NetworkEvent,
   Process,
@@ -15,6 +16,7 @@ import { matchList, recordList, ruleFields } from './alert.ts';
 import { boundedJson, type Caps, CUT, capped, NORMAL, put, TIGHT, unlessEmpty, Warnings } from './caps.ts';
 import { containerObject, orchestratorObject } from './container.ts';
 import { alertId, ECS_VERSION, type EcsContext, eventId, isoTime } from './context.ts';
+import { fileExtras, fileObject, hashesOf } from './file.ts';
 import { type Json, type JsonObject, toJson } from './json.ts';
 import { KINDS, SEVERITY } from './kinds.ts';
 import { logObject } from './log.ts';
@@ -41,6 +43,7 @@ interface Draft {
   readonly users: string[];
   readonly addresses: string[];
   readonly hosts: string[];
+  readonly hashes: string[];
 }
 
 function relate(list: string[], value: string | undefined): void {
@@ -105,6 +108,15 @@ function addNetwork(draft: Draft, event: NetworkEvent): void {
   put(network, 'direction', DIRECTION[event.kind]);
   put(draft.root, 'network', unlessEmpty(network));
   if (event.via !== undefined) draft.puppy.network = { via: event.via };
+}
+
+function addFile(draft: Draft, event: FileEvent): void {
+  const { root, puppy, caps, warnings } = draft;
+  root.file = fileObject(event.file, caps, warnings);
+  put(puppy, 'file', fileExtras(event, caps, warnings));
+  puppy.origin = { ...(puppy.origin as JsonObject | undefined), file: event.teller };
+  if (root.container === undefined && event.container !== undefined) addContainer(draft, event.container);
+  for (const hash of hashesOf(event.file)) relate(draft.hashes, hash);
 }
 
 function addAccount(draft: Draft, event: AuditRecordEvent): void {
@@ -172,6 +184,15 @@ function addKind(draft: Draft, event: AnyEvent): void {
     case 'bind':
     case 'listen':
       addNetwork(draft, event);
+      return;
+    case 'created':
+    case 'modified':
+    case 'renamed':
+    case 'linked':
+    case 'attributes_modified':
+    case 'deleted':
+    case 'accessed':
+      addFile(draft, event);
       return;
     case 'agent_started':
     case 'agent_stopped':
@@ -256,7 +277,17 @@ function draftOf(event: AnyEvent, match: Match | undefined, context: EcsContext,
   };
   const puppy: JsonObject = { schema: 1 };
   const hostName = context.host.name as string;
-  const draft: Draft = { root, puppy, context, caps, warnings, users: [], addresses: [], hosts: [hostName] };
+  const draft: Draft = {
+    root,
+    puppy,
+    context,
+    caps,
+    warnings,
+    users: [],
+    addresses: [],
+    hosts: [hostName],
+    hashes: [],
+  };
   if (match !== undefined) root.message = alertMessage(match, event);
   root.event = eventFields(event, match, context, warnings);
   if (match !== undefined) addMatch(draft, event, match);
@@ -273,6 +304,7 @@ function draftOf(event: AnyEvent, match: Match | undefined, context: EcsContext,
   const related: JsonObject = { hosts: draft.hosts };
   if (draft.users.length > 0) related.user = draft.users;
   if (draft.addresses.length > 0) related.ip = draft.addresses;
+  if (draft.hashes.length > 0) related.hash = draft.hashes;
   root.related = related;
   root.host = context.host;
   root.agent = context.agent;

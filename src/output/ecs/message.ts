@@ -4,6 +4,7 @@ import type {
   AnyEvent,
   AuditRecordEvent,
   ContainerEvent,
+  FileEvent,
   Kind,
   NetworkEvent,
   Process,
@@ -105,6 +106,29 @@ function container(what: string): (event: ContainerEvent) => string {
     `container ${short(name ?? id.slice(0, 12))}${image === undefined ? '' : ` of ${short(image.name)}`} ${what}`;
 }
 
+function file(what: string): (event: FileEvent) => string {
+  return ({
+    kind,
+    process,
+    file: { path, previousPath, movedTo, package: owner },
+    container,
+    outcome,
+    errorCode,
+    warnings,
+  }) => {
+    const verb = outcome === 'failure' ? `could not have ${what}` : what;
+    const why = errorCode === undefined ? '' : ` (${short(errorCode)})`;
+    const from = previousPath === undefined || kind !== 'renamed' ? '' : ` from ${short(previousPath, 200)}`;
+    const to = movedTo === undefined ? '' : `, moved to ${short(movedTo, 200)}`;
+    const inside = process?.image.container ?? container;
+    const where = inside === undefined ? '' : ` in container ${short(inside.name ?? inside.id.slice(0, 12))}`;
+    const by = process === undefined ? 'somebody' : actor(process);
+    const late = warnings.includes('while_down') ? ' while the agent was down' : '';
+    const pack = owner?.name === undefined ? '' : `, of package ${short(owner.name)}`;
+    return `${by} ${verb} ${short(path, COMMAND_UNITS)}${why}${from}${to}${where}${late}${pack}`;
+  };
+}
+
 function own(event: { readonly message: string }): string {
   return short(event.message, 1_000);
 }
@@ -123,6 +147,13 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
   accept: network('accepted a connection from', 'could not accept a connection from', 'source'),
   bind: network('bound', 'could not bind', 'destination'),
   listen: network('listens on', 'could not listen on', 'destination'),
+  created: file('created'),
+  modified: file('modified'),
+  renamed: file('renamed to'),
+  linked: file('linked'),
+  attributes_modified: file('changed the attributes of'),
+  deleted: file('deleted'),
+  accessed: file('read'),
   root_changed: doing('changed its root directory'),
   namespace_entered: doing('entered another namespace'),
   audit_config_changed: doing('changed the audit configuration'),

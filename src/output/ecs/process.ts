@@ -1,6 +1,7 @@
 // A process image as ECS has it, with its parent and ancestors. Pure.
 
 import type { Credentials, Process, ProcessImage } from '../../core/event.ts';
+import { baseName } from '../../core/paths.ts';
 import { type Caps, capped, cappedList, put, unlessEmpty, Warnings } from './caps.ts';
 import { type EcsContext, entityId, identity, isoTime, known } from './context.ts';
 import { cutToJsonBytes, type Json, type JsonObject, jsonBytes, toJson } from './json.ts';
@@ -18,10 +19,6 @@ export function accounts(credentials: Credentials, context: EcsContext): JsonObj
   put(made, 'saved_group', identity(credentials.sgid));
   context.accounts.set(credentials, made);
   return made;
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 /** Everything of an image but its arguments and command line. */

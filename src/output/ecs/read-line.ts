@@ -4,7 +4,8 @@
 import type { HostEvent, LossEvent } from '../../core/event.ts';
 import type { HostIdentity } from './context.ts';
 import { KINDS } from './kinds.ts';
-import { eventOf, Reader } from './read.ts';
+import { eventOf } from './read.ts';
+import { Reader } from './reader.ts';
 
 export type Line =
   /** `isAlert`: the event of an alert, which may have a line of its own too. */

@@ -1,6 +1,6 @@
 // `puppy-hids schema events`: the JSON Schema of the lines. Strict: a field that isn't named here is a fault. Pure.
 
-import { LEVELS } from '../../core/event.ts';
+import { HASH_ALGORITHMS, LEVELS } from '../../core/event.ts';
 import { KINDS, SEVERITY } from './kinds.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -48,13 +48,33 @@ const image: Readonly<Record<string, Schema>> = {
   saved_group: account,
 };
 
+const hashes = object(
+  Object.fromEntries(HASH_ALGORITHMS.map(name => [name, { type: 'string', pattern: '^[0-9a-f]{32,64}$' }])),
+);
+
+/** A file at one time. */
+const fileState: Readonly<Record<string, Schema>> = {
+  type: oneOf(['file', 'dir', 'symlink', 'fifo', 'socket', 'device']),
+  inode: text,
+  mode: { type: 'string', pattern: '^[0-7]{4}$' },
+  uid: text,
+  gid: text,
+  owner: text,
+  group: text,
+  size: whole,
+  mtime: time,
+  ctime: time,
+  target_path: text,
+  hash: hashes,
+};
+
 const endpoint = object({ ip, port, domain: text, address: text });
 
 const puppy = object(
   {
     schema: { const: 1 },
     warnings: list(text),
-    origin: object({ process: text, parent: text }),
+    origin: object({ process: text, parent: text, file: oneOf(['fanotify', 'inotify', 'audit', 'scan']) }),
     login: object({ id: text, name: text, session: whole, terminal: text, address: text }),
     process: object({ invoked: list(text), comm: text, tty: text, root: { const: 'foreign' }, target: text }),
     ancestors: list(
@@ -62,6 +82,23 @@ const puppy = object(
     ),
     container: object({ drift: { const: true } }),
     network: object({ via: text }),
+    file: object({
+      host_path: text,
+      moved_to: text,
+      device: text,
+      capabilities: text,
+      previous: object({ ...fileState, path: text, capabilities: text }),
+      package: object(
+        {
+          manager: oneOf(['dpkg', 'rpm']),
+          name: text,
+          version: text,
+          state: oneOf(['intact', 'changed', 'installing']),
+        },
+        ['manager', 'state'],
+      ),
+      diff: text,
+    }),
     event: object({ id: hash }, ['id']),
     match: {
       type: 'array',
@@ -153,9 +190,10 @@ const ROOT: Readonly<Record<string, Schema>> = {
     'os',
   ]),
   agent: object({ type: { const: 'puppy-hids' }, version: text, id: text }, ['type', 'version', 'id']),
-  related: object({ user: list(text), ip: list(ip), hosts: list(text) }),
+  related: object({ user: list(text), ip: list(ip), hosts: list(text), hash: list(text) }),
   process: object({ ...image, exit_code: { type: 'integer' }, parent: object(image, ['pid']) }, ['pid', 'entity_id']),
   user: object({ id: text, name: text, target: account }),
+  file: object({ ...fileState, path: text, name: text, directory: text, extension: text }, ['path']),
   source: endpoint,
   destination: endpoint,
   network: object({ type: oneOf(['ipv4', 'ipv6']), transport: text, direction: oneOf(['egress', 'ingress']) }),

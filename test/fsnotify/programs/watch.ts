@@ -7,7 +7,7 @@ const say = (what: string, value: unknown): void => console.log(JSON.stringify([
 const source = new FsSource(
   { paths: process.argv.slice(2), excludes: [], ownPaths: [], backend: 'auto', pid: process.pid },
   {
-    observation: ({ kind, path, backend }) => say('observation', [kind, path, backend]),
+    change: ({ kind, path, teller }) => say('change', [kind, path, teller]),
     batchEnd: () => {},
     loss: loss => say('loss', loss),
     note: ({ message }) => say('note', message),

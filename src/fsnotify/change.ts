@@ -1,21 +1,11 @@
-// What the file watcher saw, as the later stages get it. Pure.
+// What the file watcher saw, before anything is known of the file's content or of who it was. Pure.
 
-export type FileKind =
-  | 'created'
-  | 'modified'
-  | 'renamed'
-  | 'linked'
-  | 'attributes_modified'
-  | 'deleted'
-  /** Only where it's asked for. */
-  | 'accessed';
+import type { FileKind, FileTeller, FileType } from '../core/event.ts';
 
-export type FileType = 'file' | 'dir' | 'symlink' | 'fifo' | 'socket' | 'device';
+/** A `teller` of its own: audit tells in another way. */
+export type Teller = Exclude<FileTeller, 'audit'>;
 
-/** Who told: the kernel by one of the two, or a look at the directory (new directories, after a loss). */
-export type Teller = 'fanotify' | 'inotify' | 'scan';
-
-export interface FileObservation {
+export interface FileChange {
   readonly kind: FileKind;
   /** As the watch set sees it; of `renamed` the new one. Bytes that aren't UTF-8 are `\xNN`. */
   readonly path: string;
@@ -34,7 +24,7 @@ export interface FileObservation {
   readonly dev?: string;
   /** When the first of its events was read, milliseconds since the epoch. */
   readonly timeMs: number;
-  readonly backend: Teller;
+  readonly teller: Teller;
   /**
    * `merged`: the kernel put several events into one, whose order is unknown; `gone`: it was no longer there to be looked at;
    * `rescanned`: found by a look after a loss or in a new directory; `moved_away`: its directory left what is watched.
