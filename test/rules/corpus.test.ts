@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { loadRules } from '../../src/rules/load.ts';
 import { compileRuleset } from '../../src/rules/ruleset.ts';
 import { hasSigma, RULES, SIGMA } from './helpers.ts';
-import { connectFor, execFor, valuesFor, ways } from './satisfy.ts';
+import { eventFor, valuesFor, ways } from './satisfy.ts';
 
 /** Path and feed of each row: the first column has no comma, the feed is found by its words. */
 function feeds(): Map<string, string> {
@@ -51,12 +51,17 @@ describe.if(hasSigma)('the corpus', () => {
     expect(log.filter(({ verdict }) => verdict.stream !== 'log' || !verdict.canFire || !verdict.needs.logs)).toEqual(
       [],
     );
-    const unfed = rows.filter(({ row }) => row.includes(',yes:file') || row === '');
+    const file = rows.filter(({ row }) => row.includes(',yes:file'));
+    expect(file.length).toBe(18);
+    expect(
+      file.filter(({ verdict }) => verdict.stream !== 'file_event' || !verdict.canFire || !verdict.needs.fsnotify),
+    ).toEqual([]);
+    const unfed = rows.filter(({ row }) => row === '');
     expect(unfed.filter(({ verdict }) => verdict.canFire || verdict.stream !== undefined)).toEqual([]);
     const keyword = rows.filter(({ row }) => row.includes(',part: keyword'));
     expect(keyword.length).toBe(16);
     expect(keyword.filter(({ verdict }) => verdict.stream !== 'exec' || !verdict.canFire)).toEqual([]);
-    const all = [exec, network, never, audit, log, unfed, keyword];
+    const all = [exec, network, never, audit, log, file, unfed, keyword];
     expect(all.reduce((sum, { length }) => sum + length, 0)).toBe(259);
   });
 
@@ -66,14 +71,14 @@ describe.if(hasSigma)('the corpus', () => {
     for (const { verdict } of waiting) expect(verdict.reason).toContain('destination names come from DNS answers');
   });
 
-  const firing = rows.filter(({ row }) => /,(?:yes:exec|yes:connect|part: keyword)/.test(row));
+  const firing = rows.filter(({ row }) => /,(?:yes:exec|yes:connect|yes:file|part: keyword)/.test(row));
   for (const { rule, verdict } of firing) {
     test(`fires: ${rule.info.title}`, () => {
       let tried = 0;
       for (const items of ways(rule)) {
         for (let pick = 0; pick < 8; pick++) {
           const values = valuesFor(items, pick);
-          const event = verdict.stream === 'network' ? connectFor(values) : execFor(values);
+          const event = eventFor(verdict.stream, values, pick);
           const match = ruleset.evaluate(event).find(found => found.rule === rule.info);
           if (match !== undefined) {
             expect(match.conditions.length).toBeGreaterThan(0);

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { ExecEvent, NetworkEvent, ProcessImage, RecordView } from '../../src/core/event.ts';
+import type { ExecEvent, FileEvent, FileFacts, NetworkEvent, ProcessImage, RecordView } from '../../src/core/event.ts';
 import type { Rule } from '../../src/rules/ast.ts';
 import { parseRules } from '../../src/rules/parse.ts';
 
@@ -52,6 +52,11 @@ export function exec(
 
 export function connect(parts: Partial<NetworkEvent>, process?: Partial<ProcessImage>): NetworkEvent {
   const event: NetworkEvent = { ...base, kind: 'connect', ...parts };
+  return process === undefined ? event : { ...event, process: { image: image(process), ancestors: [] } };
+}
+
+export function created(file: FileFacts, process?: Partial<ProcessImage>): FileEvent {
+  const event: FileEvent = { ...base, kind: 'created', module: 'fsnotify', file, teller: 'fanotify' };
   return process === undefined ? event : { ...event, process: { image: image(process), ancestors: [] } };
 }
 

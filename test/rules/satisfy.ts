@@ -1,10 +1,11 @@
 // An event that satisfies a rule: walks the condition, makes every positive item true with the values that the rule names, and
 // leaves out everything else. Written for the tests, independent of how rules are compiled.
 
-import type { NetworkEvent, ProcessImage } from '../../src/core/event.ts';
+import type { FileEvent, HostEvent, NetworkEvent, ProcessImage } from '../../src/core/event.ts';
 import type { Condition, Item, Rule, SelectionNode, Test } from '../../src/rules/ast.ts';
+import type { Stream } from '../../src/rules/fields.ts';
 import { ANY, ONE } from '../../src/rules/glob.ts';
-import { connect, exec } from './helpers.ts';
+import { connect, created, exec } from './helpers.ts';
 
 /** The texts that a field must have, each as a part of its value. */
 type Wanted = Map<string, { starts: string[]; ends: string[]; holds: string[] }>;
@@ -57,6 +58,9 @@ const REGEX_SAMPLES: Readonly<Record<string, string>> = {
   '(?:\\s-[^-\\s]{0,20}d|\\s--directory\\s)': ' --directory ',
   '-(W|R)\\s?(\\s|"|\')([0-9a-fA-F]{2}\\s?){2,20}(\\s|"|\')': '-W "00 01 02"',
   '-D': '-D',
+  '/mail/tmp/[a-zA-Z0-9]{3}[0-9]{3}\\.tar\\.gz': '/mail/tmp/abc123.tar.gz',
+  '(?i)/lib/python3\\.([5-9]|[0-9]{2})/site-packages/': '/lib/python3.11/site-packages/',
+  '[^/]{100,}$': `/${'x'.repeat(100)}`,
   '\\s-O\\s': ' -O ',
   '\\s-[FTd]\\s': ' -F ',
 };
@@ -94,7 +98,23 @@ export function valuesFor(items: readonly Item[], pick: number): ReadonlyMap<str
   return new Map([...wanted].map(([name, parts]) => [name, joined(parts)]));
 }
 
-export function execFor(values: ReadonlyMap<string, string>) {
+/** For process starts, connections and files; with an odd `pick` a file is below another directory. */
+export function eventFor(stream: Stream | undefined, values: ReadonlyMap<string, string>, pick: number): HostEvent {
+  if (stream === 'network') return connectFor(values);
+  return stream === 'file_event' ? fileFor(values, pick % 2 === 0 ? '' : '/srv') : execFor(values);
+}
+
+function fileFor(values: ReadonlyMap<string, string>, below: string): FileEvent {
+  for (const name of values.keys())
+    if (name !== 'Image' && name !== 'TargetFilename') throw new Error(`no way known to give ${name}`);
+  const image = values.get('Image');
+  return created(
+    { path: below + (values.get('TargetFilename') ?? '/x') },
+    image === undefined ? undefined : { executable: image },
+  );
+}
+
+function execFor(values: ReadonlyMap<string, string>) {
   const of = (names: readonly (readonly [string, keyof ProcessImage])[]): Partial<ProcessImage> =>
     Object.fromEntries(names.flatMap(([name, key]) => (values.has(name) ? [[key, values.get(name)]] : [])));
   const user = values.get('User');
@@ -126,7 +146,7 @@ export function execFor(values: ReadonlyMap<string, string>) {
   );
 }
 
-export function connectFor(values: ReadonlyMap<string, string>): NetworkEvent {
+function connectFor(values: ReadonlyMap<string, string>): NetworkEvent {
   const image = values.get('Image');
   return connect(
     {
