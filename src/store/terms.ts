@@ -4,7 +4,8 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { TermRule, TermStore, TermVerdict } from '../core/terms.ts';
 import { type TermState, TermTable, type TermTableOptions } from '../rules/gates/term-table.ts';
-import { isDamage, isFull, reasonOf, TermFile } from './term-file.ts';
+import { isDamage, isFull, reasonOf } from './database.ts';
+import { TermFile } from './term-file.ts';
 
 export interface SqliteTermsOptions extends Pick<TermTableOptions, 'perRuleMax' | 'totalMax'> {
   readonly path: string;
