@@ -1,6 +1,6 @@
 // The configuration as the agent reads it: typed, complete, in bytes and milliseconds. Made from a tree that was checked. Pure.
 
-import type { Level } from '../core/event.ts';
+import type { HashAlgorithm, Level } from '../core/event.ts';
 import { parseDuration } from '../core/units.ts';
 import type { OutputSpec } from '../output/spec.ts';
 import type { Tuning } from '../rules/tuning.ts';
@@ -9,7 +9,9 @@ import { amountOf } from './validate.ts';
 
 type AuditMode = 'auto' | 'own' | 'share' | 'observe';
 type LogLevel = 'error' | 'warning' | 'info' | 'debug';
-type SourceName = 'audit';
+type SourceName = 'audit' | 'fsnotify' | 'logs';
+
+const SOURCES: readonly SourceName[] = ['audit', 'fsnotify', 'logs'];
 
 export interface Config {
   /** As given; empty: the default places. `builtin` is the pack inside the program. */
@@ -38,6 +40,21 @@ export interface Config {
     readonly journal: boolean;
     readonly files: readonly string[];
     readonly maxLineBytes: number;
+  };
+  readonly fsnotify: {
+    /** `auto`: where a loaded rule needs them, or every event is written. */
+    readonly enabled: 'auto' | boolean;
+    readonly backend: 'auto' | 'fanotify' | 'inotify';
+    /** Patterns: `WatchSet`'s, and `%web%`. */
+    readonly paths: readonly string[];
+    readonly exclude: readonly string[];
+    readonly containers: boolean;
+    readonly maxFiles: number;
+    readonly hashes: readonly HashAlgorithm[];
+    readonly hashMaxBytes: number;
+    readonly hashBytesPerSecond: number;
+    readonly baseline: boolean;
+    readonly diff: boolean;
   };
   readonly heartbeatMs: number;
   readonly limits: { readonly memoryBytes: number; readonly correlationBytes: number; readonly queueEvents: number };
@@ -85,7 +102,7 @@ export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
     strict: read(tree, 'strict'),
     logLevel: read(tree, 'log_level'),
     ...(record !== undefined && { recordDir: record }),
-    sources: read<string[]>(tree, 'sources').filter(source => source === 'audit'),
+    sources: SOURCES.filter(source => read<string[]>(tree, 'sources').includes(source)),
     audit: {
       mode: read(tree, 'audit', 'mode'),
       backlogLimit: read(tree, 'audit', 'backlog_limit'),
@@ -100,6 +117,19 @@ export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
       journal: read(tree, 'logs', 'journal'),
       files: read(tree, 'logs', 'files'),
       maxLineBytes: amount(tree, 'logs', 'max_line'),
+    },
+    fsnotify: {
+      enabled: read(tree, 'fsnotify', 'enabled'),
+      backend: read(tree, 'fsnotify', 'backend'),
+      paths: read(tree, 'fsnotify', 'paths'),
+      exclude: read(tree, 'fsnotify', 'exclude'),
+      containers: read(tree, 'fsnotify', 'containers'),
+      maxFiles: read(tree, 'fsnotify', 'max_files'),
+      hashes: read(tree, 'fsnotify', 'hashes'),
+      hashMaxBytes: amount(tree, 'fsnotify', 'hash_max_bytes'),
+      hashBytesPerSecond: amount(tree, 'fsnotify', 'hash_rate'),
+      baseline: read(tree, 'fsnotify', 'baseline'),
+      diff: read(tree, 'fsnotify', 'diff'),
     },
     heartbeatMs: amount(tree, 'heartbeat'),
     limits: {

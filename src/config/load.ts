@@ -183,7 +183,7 @@ function checkLayer(layer: Layer, options: LoadOptions, problems: Problem[]): vo
   }
   if (Array.isArray(tree.sources)) {
     for (const [i, source] of tree.sources.entries()) {
-      if (['pcap', 'fsnotify', 'logs', 'inventory'].includes(source)) {
+      if (source === 'pcap' || source === 'inventory') {
         tell('warning', 'not-available', ['sources', i], `the source ${source} is not available in this version`);
       }
     }

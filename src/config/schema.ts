@@ -1,7 +1,8 @@
 // The configuration's JSON Schema: keys, types, defaults and what they are for. The single source for checking, defaults, environment
 // variables, `help config` and `schema config`. Data; knows nothing of files.
 
-import { LEVELS } from '../core/event.ts';
+import { HASH_ALGORITHMS, LEVELS } from '../core/event.ts';
+import { DEFAULT_EXCLUDES, DEFAULT_PATHS } from '../fsnotify/defaults.ts';
 import { OUTPUT_SETTINGS } from '../output/spec.ts';
 
 export interface SchemaNode {
@@ -59,6 +60,8 @@ function later(description: string): SchemaNode {
 }
 
 const LEVEL: SchemaNode = { type: 'string', enum: LEVELS };
+
+const PATTERN: SchemaNode = { type: 'string', minLength: 1, maxLength: 4_096, pattern: '^(/|%web%)' };
 
 const OUTPUT: SchemaNode = {
   type: ['string', 'object'],
@@ -148,8 +151,8 @@ export const CONFIG_SCHEMA: SchemaNode = {
       type: 'array',
       items: { type: 'string', enum: ['audit', 'pcap', 'fsnotify', 'logs', 'inventory'] },
       uniqueItems: true,
-      description: 'Which sources run',
-      default: ['audit'],
+      description: 'Which sources may run',
+      default: ['audit', 'fsnotify', 'logs'],
       'x-flag': '--source',
       'x-separator': ',',
     },
@@ -240,6 +243,76 @@ export const CONFIG_SCHEMA: SchemaNode = {
         max_line: size('How much of one line is kept', '16KiB', 1_024, 64 * 1024),
       },
     },
+    fsnotify: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'Changes of files',
+      properties: {
+        enabled: {
+          type: ['boolean', 'string'],
+          enum: ['auto', true, false],
+          description: 'auto: watched where a loaded rule is about files, or with --events',
+          default: 'auto',
+        },
+        backend: {
+          type: 'string',
+          enum: ['auto', 'fanotify', 'inotify'],
+          description: 'auto: fanotify, which says who, and inotify for what it refuses',
+          default: 'auto',
+        },
+        paths: {
+          type: 'array',
+          items: PATTERN,
+          maxItems: 1_024,
+          description:
+            "What is watched: files, directories and their entries, DIR/** with all beneath, * and ? within a name, %web% for the web servers' document roots",
+          default: DEFAULT_PATHS,
+          'x-separator': ':',
+        },
+        exclude: {
+          type: 'array',
+          items: PATTERN,
+          maxItems: 1_024,
+          description: 'What is left out of it, with all beneath',
+          default: DEFAULT_EXCLUDES,
+          'x-separator': ':',
+        },
+        containers: {
+          type: 'boolean',
+          description: 'Watch the same paths inside each container',
+          default: true,
+        },
+        max_files: {
+          type: 'integer',
+          minimum: 1_000,
+          maximum: 16_777_216,
+          description: 'Files that are remembered, to compare with after a loss and after a restart',
+          default: 500_000,
+        },
+        hashes: {
+          type: 'array',
+          items: { type: 'string', enum: HASH_ALGORITHMS },
+          uniqueItems: true,
+          description: 'Of the content; none: []',
+          default: ['sha256'],
+          'x-separator': ',',
+        },
+        hash_max_bytes: size('Larger files are not hashed', '20MiB', 0, 65_536 * MIB),
+        hash_rate: size('How much is read in a second for what is not urgent', '64MiB', MIB, 65_536 * MIB),
+        baseline: {
+          type: 'boolean',
+          description:
+            'Remember what files were, in state_dir: what changed is told with what it was, also after a restart',
+          default: true,
+        },
+        diff: {
+          type: 'boolean',
+          description:
+            "Tell what changed in small text files (the old text is kept in state_dir; never that of secrets' files)",
+          default: false,
+        },
+      },
+    },
     heartbeat: {
       type: 'string',
       format: 'duration',
@@ -308,7 +381,6 @@ export const CONFIG_SCHEMA: SchemaNode = {
       'x-separator': ',',
     },
     pcap: later('Packets'),
-    fsnotify: later('Watching files'),
     containers: later('Containers'),
     inventory: later('Inventory'),
     sync: later('MongoDB and Elasticsearch'),

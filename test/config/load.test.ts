@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { configHelp } from '../../src/config/help.ts';
 import { formatProblem, type Loaded, type LoadOptions, loadConfig } from '../../src/config/load.ts';
 import { configSchema, leaves } from '../../src/config/schema.ts';
+import { DEFAULT_EXCLUDES, DEFAULT_PATHS } from '../../src/fsnotify/defaults.ts';
 
 let dir = '';
 beforeEach(() => {
@@ -42,7 +43,7 @@ describe('defaults', () => {
       records: false,
       strict: false,
       logLevel: 'info',
-      sources: ['audit'],
+      sources: ['audit', 'fsnotify', 'logs'],
       audit: {
         mode: 'auto',
         backlogLimit: 8192,
@@ -53,6 +54,19 @@ describe('defaults', () => {
       },
       logs: { enabled: 'auto', journal: true, files: [], maxLineBytes: 16_384 },
       proc: { cacheEntries: 65_536 },
+      fsnotify: {
+        enabled: 'auto',
+        backend: 'auto',
+        paths: [...DEFAULT_PATHS],
+        exclude: [...DEFAULT_EXCLUDES],
+        containers: true,
+        maxFiles: 500_000,
+        hashes: ['sha256'],
+        hashMaxBytes: 20 * 2 ** 20,
+        hashBytesPerSecond: 64 * 2 ** 20,
+        baseline: true,
+        diff: false,
+      },
       heartbeatMs: 60_000,
       limits: { memoryBytes: 256 * 2 ** 20, correlationBytes: 32 * 2 ** 20, queueEvents: 65_536 },
       stateDir: '/var/lib/puppy-hids',
