@@ -82,6 +82,8 @@ export interface FileObservation extends ObservationBase {
   readonly kind: FileKind;
   /** Who did it, as the source says; `pid` alone where the process was gone before it could be looked at. */
   readonly task?: TaskFacts;
+  /** When that process started, since boot in USER_HZ. */
+  readonly startTicks?: number;
   /** Owner and group without names. */
   readonly file: FileFacts;
   /** Whose file it is, by the container's id. */
