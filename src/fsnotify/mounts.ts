@@ -2,9 +2,17 @@
 
 export interface Mount {
   readonly id: string;
+  /** Of its file system, `major:minor`. */
+  readonly dev: string;
+  /** Where in its file system the mount begins. */
+  readonly root: string;
   readonly point: string;
   readonly type: string;
+  /** The file system's own. */
+  readonly options: string;
 }
+
+const MOUNTS_MAX = 65_536;
 
 /** Kernel interfaces that hold no files, and file systems whose server may be gone: asking them can hang. */
 const NOT_WALKED = new Set([
@@ -15,22 +23,26 @@ const NOT_WALKED = new Set([
 
 export const isWalked = (type: string): boolean => !NOT_WALKED.has(type) && !type.startsWith('fuse.');
 
-/** proc(5): `36 35 98:0 /root /point options [optional…] - type source options`. Spaces and the like are `\040`. */
+/** proc(5), in safe text: `36 35 98:0 /root /point options [optional…] - type source options`. */
 export function parseMounts(text: string): Mount[] {
   const mounts: Mount[] = [];
-  for (const line of text.split('\n')) {
-    const words = line.split(' ');
+  for (const line of text.split('\n', MOUNTS_MAX)) {
+    const words = line.split(' ', 64);
     const dash = words.indexOf('-', 6);
-    const [id, , , , point] = words;
+    const [id, , dev, root, point] = words;
     const type = words[dash + 1];
-    if (dash < 0 || id === undefined || point === undefined || type === undefined) continue;
-    mounts.push({
-      id,
-      point: point.replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(Number.parseInt(o, 8))),
-      type,
-    });
+    const options = words[dash + 3];
+    if (dash < 0 || root === undefined || point === undefined || type === undefined || options === undefined) continue;
+    mounts.push({ id: id!, dev: dev!, root: unescapeOctal(root), point: unescapeOctal(point), type, options });
   }
   return mounts;
+}
+
+/** Spaces and the like are `\040`; a backslash that then looks like safe text's own is `\x5c` there. */
+export function unescapeOctal(text: string): string {
+  return text.replace(/\\(?:134(?=x[0-9a-f]{2})|([0-7]{3}))/g, (_, octal: string | undefined) =>
+    octal === undefined ? '\\x5c' : String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }
 
 /** What lies on top at each point: a later mount hides an earlier one. */

@@ -1,5 +1,6 @@
 // Texts of /proc about cgroups and mounts: text in, facts out. Pure.
 
+import { type Mount, unescapeOctal } from '../fsnotify/mounts.ts';
 import { withoutDeleted } from './parse.ts';
 
 /** A line of /proc/PID/cgroup. */
@@ -21,40 +22,6 @@ export function parseCgroup(text: string): CgroupLine[] {
     else lines.push(entry);
   }
   return lines;
-}
-
-/** A line of /proc/PID/mountinfo. */
-export interface Mount {
-  /** Where in its file system the mount begins. */
-  readonly root: string;
-  readonly point: string;
-  readonly type: string;
-  /** The file system's own options. */
-  readonly options: string;
-}
-
-const MOUNTS_MAX = 4_096;
-
-export function parseMounts(text: string): Mount[] {
-  const mounts: Mount[] = [];
-  for (const line of text.split('\n', MOUNTS_MAX)) {
-    // 36 35 98:0 /root /point rw,noatime optional:1 fields:2 - type source options
-    const fields = line.split(' ', 64);
-    const dash = fields.indexOf('-', 6);
-    const options = fields[dash + 3];
-    if (dash < 0 || options === undefined) continue;
-    mounts.push({
-      root: unescapeOctal(fields[3]!),
-      point: unescapeOctal(fields[4]!),
-      type: fields[dash + 1]!,
-      options,
-    });
-  }
-  return mounts;
-}
-
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /** Where each cgroup hierarchy is mounted whole, by its name as in {@link CgroupLine}. */

@@ -8,15 +8,9 @@
 import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import { parseMounts } from '../fsnotify/mounts.ts';
 import { RUNTIME_PATHS } from './container-details.ts';
-import {
-  cgroupMounts,
-  containerOfMounts,
-  isPlainPath,
-  parseCgroup,
-  parseMounts,
-  upperDirectory,
-} from './container-parse.ts';
+import { cgroupMounts, containerOfMounts, isPlainPath, parseCgroup, upperDirectory } from './container-parse.ts';
 import { matchPath } from './container-patterns.ts';
 import type { ContainerRef } from './facts.ts';
 import type { Procfs } from './procfs.ts';

@@ -131,7 +131,7 @@ export function openProcfs(options: ProcfsOptions = {}): Procfs {
     cgroup: pid => readText(`/proc/${pid}/cgroup`),
     mountinfo(pid) {
       const length = readInto(`/proc/${pid}/mountinfo`, large);
-      return length < 0 ? undefined : large.latin1Slice(0, length);
+      return length < 0 ? undefined : safeText(large, 0, length);
     },
     userNamespace: pid => readLink(`/proc/${pid}/ns/user`),
     uptimeMs() {

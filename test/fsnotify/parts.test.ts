@@ -19,7 +19,12 @@ nonsense
     const mounts = parseMounts(text);
     expect(mounts.length).toBe(5);
     const by = mountsByPoint(mounts);
-    expect(by.get('/mnt/with space')).toEqual({ id: '40', point: '/mnt/with space', type: 'nfs4' });
+    expect(by.get('/mnt/with space')).toEqual({
+      ...{ id: '40', dev: '0:30', root: '/', point: '/mnt/with space', type: 'nfs4', options: 'rw' },
+    });
+    expect(parseMounts('1 2 0:1 /a /b\\134x41\\134n rw - ext4 x rw').map(mount => mount.point)).toEqual([
+      '/b\\x5cx41\\n',
+    ]);
     expect([...by.values()].filter(mount => isWalked(mount.type)).map(mount => mount.point)).toEqual(['/']);
   });
 });

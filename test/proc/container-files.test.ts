@@ -6,9 +6,10 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
+import { parseMounts } from '../../src/fsnotify/mounts.ts';
 import { openDetails, RUNTIME_PATHS, type RuntimePaths } from '../../src/proc/container-details.ts';
 import { containersJsonDetails, dockerDetails, imageName, specDetails } from '../../src/proc/container-files.ts';
-import { containerOfMounts, parseMounts, upperDirectory } from '../../src/proc/container-parse.ts';
+import { containerOfMounts, upperDirectory } from '../../src/proc/container-parse.ts';
 import type { ContainerDetails, ContainerRef } from '../../src/proc/facts.ts';
 
 const A = 'a'.repeat(64);
