@@ -1,4 +1,4 @@
-// The only file that knows N-API. Every function takes and gives plain values; handles are small integers, and nothing is
+// The only file that knows N-API, with addon_held.cc. Every function takes and gives plain values; handles are small integers, and nothing is
 // finalized by the garbage collector. Errors of the kernel are negative errno numbers; wrong use throws a TypeError.
 
 #define NAPI_DISABLE_CPP_EXCEPTIONS 1
@@ -13,12 +13,15 @@
 #include "fsnotify.h"
 #include "logline.h"
 #include "scan.h"
+#include "values.h"
 
 namespace {
 
 using puppy::Assembler;
 using puppy::AuditReader;
+using puppy::bytesOf;
 using puppy::FsReader;
+using puppy::pathOf;
 
 // One live reader or one replay; all give what they read through a ring of the same kind.
 struct Source {
@@ -265,12 +268,6 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value bytesOf(Napi::Env env, const void* p, size_t n) {
-  Napi::Uint8Array bytes = Napi::Uint8Array::New(env, n);
-  if (n > 0) memcpy(bytes.Data(), p, n);
-  return bytes;
-}
-
 // auditRequest(type, flags, payload): a list of [type, payload], or a negative errno.
 Napi::Value AuditRequest(const Napi::CallbackInfo& info) {
   if (!info[2].IsTypedArray()) {
@@ -292,17 +289,6 @@ Napi::Value AuditRequest(const Napi::CallbackInfo& info) {
     list.Set(i, pair);
   }
   return list;
-}
-
-// A path's bytes; false (and thrown) when it is none.
-bool pathOf(const Napi::CallbackInfo& info, size_t i, std::string* path) {
-  if (info[i].IsTypedArray()) {
-    const auto bytes = info[i].As<Napi::Uint8Array>();
-    path->assign(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
-    if (!path->empty() && path->find('\0') == std::string::npos) return true;
-  }
-  Napi::TypeError::New(info.Env(), "a path's bytes expected").ThrowAsJavaScriptException();
-  return false;
 }
 
 // fsOpen(options): a handle or a negative errno.
@@ -420,6 +406,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fsStat", FsStat);
   add("fsScan", FsScan);
   add("fsMounts", FsMounts);
+  puppy::addHeld(env, exports);
   return exports;
 }
 

@@ -126,6 +126,16 @@ export interface NativeBinding {
   fsScan(path: Uint8Array, maxEntries: number): Uint8Array | number;
   /** The text of /proc/self/mountinfo, or a negative errno. */
   fsMounts(): Uint8Array | number;
+  /** A descriptor that only names what is at a path, or a negative errno: native/held.h. */
+  hold(path: Uint8Array): number;
+  /** 0 or a negative errno; native/held.h has the eleven numbers. */
+  heldStat(fd: number, out: Float64Array): number;
+  /** A descriptor to read from, or a negative errno. */
+  heldOpen(held: number): number;
+  /** Where a symbolic link leads, or a negative errno. */
+  heldLink(held: number): Uint8Array | number;
+  /** security.capability of an opened file, empty where it has none, or a negative errno. */
+  heldCapability(fd: number): Uint8Array | number;
 }
 
 const MFD_CLOEXEC = 1;
