@@ -11,6 +11,7 @@ import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
 import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
 import { LiveAudit } from './live-audit.ts';
+import { LiveFiles } from './live-files.ts';
 import { LiveLogs } from './live-logs.ts';
 import type { LiveRun } from './live-run.ts';
 import type { Log } from './log.ts';
@@ -53,6 +54,7 @@ export class Agent {
   private readonly parts: Parts;
   private readonly terms: SqliteTerms;
   private readonly audit: LiveAudit;
+  private readonly files: LiveFiles;
   private readonly logs: LiveLogs;
   private readonly memory = new Memory();
   private recorder: RecordingWriter | undefined;
@@ -129,6 +131,7 @@ export class Agent {
       host: this.host,
       ruleset: () => this.rules.ruleset,
     });
+    this.files = new LiveFiles({ run, auditReadUpToMs: () => this.audit.readUpToMs() });
     this.logs = new LiveLogs(run);
   }
 
@@ -145,6 +148,7 @@ export class Agent {
     const state = this.audit.start(Date.now());
     // After the source: what happens between is in its socket.
     const nowMs = Date.now();
+    this.files.follow(this.rules.ruleset, nowMs);
     this.logs.follow(this.rules.ruleset, nowMs);
     this.recorder?.seed(nowMs);
     this.parts.table.seed(nowMs);
@@ -191,6 +195,8 @@ export class Agent {
     clearInterval(this.timer);
     this.control.close();
     this.audit.stop(Date.now());
+    const files = this.files.counters();
+    this.files.stop();
     const logs = this.logs.counters();
     this.logs.stop();
     this.terms.close();
@@ -198,6 +204,7 @@ export class Agent {
     this.tell('agent_stopped', `puppy-hids stopped: ${reason}`, {
       reason,
       audit: totals,
+      ...(files !== undefined && { files }),
       ...(logs !== undefined && { logs }),
       pipeline: { ...this.parts.counters },
     });
@@ -241,6 +248,7 @@ export class Agent {
   private tick(): void {
     const nowMs = Date.now();
     this.audit.tick(nowMs);
+    this.files.tick(nowMs);
     this.logs.tick(nowMs);
     this.recorder?.tick(nowMs);
     this.parts.tick(nowMs);
@@ -277,6 +285,7 @@ export class Agent {
     this.fired.keep(new Set(allRules(rules).map(({ info }) => info.id)));
     this.memory.compact(performance.now());
     try {
+      this.files.follow(rules.ruleset, Date.now());
       this.logs.follow(rules.ruleset, Date.now());
       this.audit.refreshRules();
       return [];
@@ -287,10 +296,12 @@ export class Agent {
 
   private counters(nowMs: number): Record<string, unknown> {
     const { user, system } = process.cpuUsage();
+    const files = this.files.counters();
     const logs = this.logs.counters();
     return {
       uptime_s: Math.round((nowMs - this.startedMs) / 1000),
       audit: this.audit.counters(),
+      ...(files !== undefined && { files }),
       ...(logs !== undefined && { logs }),
       process_table: { ...this.parts.table.counters },
       judge: this.parts.judge.counters(),

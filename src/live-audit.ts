@@ -65,6 +65,10 @@ export class LiveAudit {
     return this.source.state();
   }
 
+  readUpToMs(): number {
+    return this.source.readUpToMs();
+  }
+
   counters() {
     return this.source.counters();
   }

@@ -14,8 +14,8 @@ export class LiveLogs {
 
   /** Starts or stops the source, as these rules need. */
   follow(ruleset: Ruleset, nowMs: number): void {
-    const { enabled } = this.run.config().logs;
-    const isWanted = enabled === 'auto' ? ruleset.needs.logs : enabled;
+    const { logs, sources } = this.run.config();
+    const isWanted = (logs.enabled === 'auto' ? ruleset.needs.logs : logs.enabled) && sources.includes('logs');
     if (isWanted === (this.source !== undefined)) return;
     if (isWanted) {
       this.source = this.create();

@@ -113,6 +113,9 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
     } else if ('log' in line) {
       events++;
       parts.pipeline(line.log);
+    } else if ('file' in line) {
+      events++;
+      parts.pipeline(line.file);
     } else if ('agent' in line) parts.pipeline(line.agent);
     else if ('excluded' in line) {
       excluded.clear();

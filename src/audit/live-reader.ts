@@ -32,6 +32,8 @@ export class LiveReader {
   private readonly taker: BatchTaker;
   private visitor: EventVisitor | undefined;
   private draining = false;
+  /** When all that had been read was handed out, before the draining that goes on now. */
+  private emptyMs = 0;
   private stopped = false;
 
   /** Opens the socket. Throws AuditError: EPERM without CAP_AUDIT_READ for multicast. */
@@ -68,6 +70,11 @@ export class LiveReader {
     return native().stats(this.source) as ReaderStats;
   }
 
+  /** What the thread had read by then was handed out. */
+  handedOutMs(): number {
+    return this.draining ? this.emptyMs : Date.now();
+  }
+
   close(): void {
     this.stop();
     native().close(this.source);
@@ -77,6 +84,7 @@ export class LiveReader {
     this.visitor?.woken();
     if (this.draining) return;
     this.draining = true;
+    this.emptyMs = Date.now();
     this.slice();
   }
 

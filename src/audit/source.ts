@@ -21,6 +21,8 @@ const CONFIG_CHANGE = 1305;
 const YIELD_GRACE_MS = 30_000;
 /** How many consecutive ticks without an audit daemon end `share`. */
 const ABSENT_TICKS = 3;
+/** The reader gathers records for at most so long under load, with time to spare. */
+const GATHER_MS = 250;
 /** After a switch of readers, how long an event of the old one may come again from the new. */
 const OVERLAP_MS = 5_000;
 const OVERLAP_SERIALS = 1 << 14;
@@ -182,6 +184,11 @@ export class AuditSource {
 
   state(): AuditSourceState {
     return { mode: this.mode, ruleCount: this.setup.ruleCount, rules: this.added, status: getStatus() };
+  }
+
+  /** Milliseconds since the epoch: what the kernel told until then was handed out, unless it was lost. */
+  readUpToMs(): number {
+    return (this.reader?.handedOutMs() ?? Date.now()) - GATHER_MS;
   }
 
   counters(): AuditCounters {

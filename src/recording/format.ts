@@ -1,6 +1,7 @@
 // What a recording's lines are.
 
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
+import type { FileObservation } from '../core/observation.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { HostIdentity } from '../proc/facts.ts';
 
@@ -26,6 +27,7 @@ export type RecordingLine =
   /** One event as the assembler gave it (native/assembler.h), in base64. */
   | { readonly audit: string; readonly created: number }
   | { readonly log: LogObservation }
+  | { readonly file: FileObservation }
   | { readonly agent: AgentEvent | LossEvent | HeartbeatEvent }
   /** Record types that the host's rules keep back from here on. */
   | { readonly excluded: readonly number[] }

@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
+import type { FileObservation } from '../core/observation.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { RecordingHeader, RecordingLine } from './format.ts';
 import { FACTS_FILE, OBSERVATIONS_FILE } from './format.ts';
@@ -63,6 +64,10 @@ export class RecordingWriter {
 
   log(observation: LogObservation): void {
     this.put({ log: observation });
+  }
+
+  file(observation: FileObservation): void {
+    this.put({ file: observation });
   }
 
   agent(event: AgentEvent | LossEvent | HeartbeatEvent): void {
