@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include <climits>
 #include <cstring>
 #include <vector>
+
+#include "held.h"
 
 // Newer than the headers that this must build with.
 #ifndef FAN_REPORT_PIDFD
@@ -61,6 +64,23 @@ int handleOf(int fd, std::string* key) {
 
 constexpr size_t kFsidBytes = 8;
 
+// The device that the directory is on. 0 or a negative errno.
+int directory(int fd, uint64_t* device) {
+  double s[kHeldNumbers];
+  const int r = statHeld(fd, s);
+  if (r < 0) return r;
+  *device = static_cast<uint64_t>(s[3]) << 32 | static_cast<uint64_t>(s[4]);
+  return S_ISDIR(static_cast<mode_t>(s[0])) ? 0 : -ENOTDIR;
+}
+
+bool isThere(const std::string& path, uint64_t device) {
+  const int fd = holdPath(path);
+  uint64_t now = 0;
+  const bool is = fd >= 0 && directory(fd, &now) == 0 && now == device;
+  if (fd >= 0) close(fd);
+  return is;
+}
+
 }  // namespace
 
 std::string handleKey(const void* fsid, int32_t type, const void* bytes, size_t n) {
@@ -99,27 +119,37 @@ int Directories::open(Backend backend, bool plain) {
 }
 
 int Directories::watch(const char* path, uint32_t mask, Watched* out) {
-  const int fd = ::open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  int r = fanotify_ >= 0 ? byFanotify(fd, path, mask, out) : -EOPNOTSUPP;
-  if (r < 0 && inotify_ >= 0) r = byInotify(path, mask, out);
+  const int fd = holdPath(path);
+  if (fd < 0) return fd;
+  uint64_t device = 0;
+  int r = directory(fd, &device);
+  if (r == 0) {
+    r = fanotify_ >= 0 ? byFanotify(fd, device, path, mask, out) : -EOPNOTSUPP;
+    if (r < 0 && inotify_ >= 0) r = byInotify(fd, mask, out);
+  }
   close(fd);
   return r;
 }
 
-int Directories::byFanotify(int fd, const char* path, uint32_t mask, Watched* out) {
+int Directories::byFanotify(int fd, uint64_t device, const char* path, uint32_t mask, Watched* out) {
   std::string key;
   const int r = handleOf(fd, &key);
   if (r < 0) return r;
   const uint64_t moves = tellsTargets_ ? static_cast<uint64_t>(FAN_RENAME) : kMoves;
   if (mountsChanged_.exchange(false)) filesystems_.clear();
   auto found = filesystems_.find(key.substr(0, kFsidBytes));
+  if (found != filesystems_.end() && found->second.device != device && !isThere(found->second.path, found->second.device)) {
+    filesystems_.erase(found);
+    found = filesystems_.end();
+  }
   if (found == filesystems_.end()) {
     // One mark sees every directory of the file system, whichever mount or container writes to it.
     const uint64_t all = kAlways | kFileMask | moves | (mask & FAN_ACCESS);
     const bool whole = fanotify_mark(fanotify_, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, all, fd, ".") == 0;
-    found = filesystems_.emplace(key.substr(0, kFsidBytes), Filesystem{whole, path}).first;
+    found = filesystems_.emplace(key.substr(0, kFsidBytes), Filesystem{whole, device, path}).first;
   }
+  // An overlay without an id of its own has its upper layer's, and its handles those of the image's files: they name no container.
+  if (found->second.device != device) return -EOPNOTSUPP;
   if (!found->second.whole) {
     const uint64_t some = kAlways | FAN_EVENT_ON_CHILD | moves | (mask & (kFileMask | FAN_ACCESS));
     if (fanotify_mark(fanotify_, FAN_MARK_ADD | FAN_MARK_ONLYDIR, some, fd, ".") < 0) return -errno;
@@ -134,12 +164,13 @@ int Directories::byFanotify(int fd, const char* path, uint32_t mask, Watched* ou
   return 0;
 }
 
-int Directories::byInotify(const char* path, uint32_t mask, Watched* out) {
+int Directories::byInotify(int fd, uint32_t mask, Watched* out) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
   const uint32_t wanted =
       IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | (mask & (IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_ACCESS));
   // The reader must not see the descriptor before it has its number.
   Lock lock(&mutex_);
-  const int wd = inotify_add_watch(inotify_, path, wanted | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD);
+  const int wd = inotify_add_watch(inotify_, path.c_str(), wanted | IN_ONLYDIR | IN_EXCL_UNLINK | IN_MASK_ADD);
   if (wd < 0) return -errno;
   uint64_t& id = byWd_[wd];
   if (id == 0) {

@@ -37,7 +37,7 @@ class Directories {
   // errno of fanotify_init where inotify stands in for it.
   int refused() const { return refused_; }
 
-  // Watches one directory, never following a symbolic link, for the events of `mask`. 0 or a negative errno.
+  // Watches one directory, following no symbolic link on its path (held.h), for the events of `mask`. 0 or a negative errno.
   int watch(const char* path, uint32_t mask, Watched* out);
   // The number isn't used any more.
   void forget(uint64_t id);
@@ -67,8 +67,8 @@ class Directories {
     int wd = -1;
     bool ignored = false;
   };
-  int byFanotify(int fd, const char* path, uint32_t mask, Watched* out);
-  int byInotify(const char* path, uint32_t mask, Watched* out);
+  int byFanotify(int fd, uint64_t device, const char* path, uint32_t mask, Watched* out);
+  int byInotify(int fd, uint32_t mask, Watched* out);
   uint64_t numberOf(const std::string& key);
   void dropIgnored();
 
@@ -81,6 +81,7 @@ class Directories {
   // File systems by fsid: marked as a whole or not, and a directory on it. Only the consumer's thread asks for them.
   struct Filesystem {
     bool whole;
+    uint64_t device;
     std::string path;
   };
   std::unordered_map<std::string, Filesystem> filesystems_;
