@@ -31,8 +31,6 @@ export interface BaselineMeta {
   /** As configured, without links resolved. */
   readonly paths: readonly string[];
   readonly excludes: readonly string[];
-  /** Which hashes of which files. */
-  readonly hashing: string;
   /** When it was filled or last compared, milliseconds since the epoch. */
   readonly timeMs: number;
 }

@@ -25,6 +25,9 @@ const BUSY_MAX = 60;
 /** Between looks whether the file is there, or can be had now. */
 const LOOK_MS = 60_000;
 
+const EVERYWHERE = (): boolean => true;
+const NOWHERE = (): boolean => false;
+
 /** What is to be done with a path; of `fill` the state is the accepted one too, if nothing was known. */
 interface Change {
   readonly how: 'note' | 'fill' | 'forget';
@@ -32,8 +35,8 @@ interface Change {
 }
 
 export class BaselineStore {
-  /** What is noted of an unknown path is accepted with it: the baseline isn't whole yet. */
-  isFilling = false;
+  /** Where the baseline isn't whole yet: what is noted there of an unknown path is accepted with it. */
+  isFilling: (path: string) => boolean;
   readonly #options: BaselineStoreOptions;
   readonly #unwritten = new Map<string, Change>();
   #file: BaselineFile | undefined;
@@ -52,7 +55,7 @@ export class BaselineStore {
   constructor(options: BaselineStoreOptions) {
     this.#options = options;
     this.#open();
-    this.isFilling = this.isNew;
+    this.isFilling = this.isNew ? EVERYWHERE : NOWHERE;
   }
 
   /** It was never filled. */
@@ -72,7 +75,7 @@ export class BaselineStore {
 
   /** Last known from now on; undefined: gone. */
   note(path: string, state: FileState | undefined): void {
-    this.#change(path, { how: this.isFilling ? 'fill' : 'note', state });
+    this.#change(path, { how: this.isFilling(path) ? 'fill' : 'note', state });
   }
 
   /** The same of a path that is new to the watch set: as it is now it is accepted. */
@@ -92,7 +95,7 @@ export class BaselineStore {
 
   /** Everything that is watched is in it. */
   filled(meta: BaselineMeta): void {
-    this.isFilling = false;
+    this.isFilling = NOWHERE;
     this.#meta = meta;
     this.#metaUnwritten = true;
     this.#writeBeside();
@@ -274,7 +277,7 @@ export class BaselineStore {
   #begunAnew(): void {
     this.#meta = undefined;
     this.#metaUnwritten = false;
-    this.isFilling = true;
+    this.isFilling = EVERYWHERE;
   }
 
   #tellAnew(why: string): void {

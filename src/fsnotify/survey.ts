@@ -1,0 +1,123 @@
+// Everything that a watch set covers, looked at once without watching anything: in slices, never following a link or entering a file
+// system that may not answer (edge: looks at directories).
+
+import { isWalked, mountsByPoint } from './mounts.ts';
+import { isDirectoryMode, type Seen } from './pending.ts';
+import { type ListedEntry, list, look, mounts, type Stat } from './reader.ts';
+import { realPattern } from './roots.ts';
+import { WatchSet } from './watch-set.ts';
+
+const SLICE_MS = 10;
+const LIST_MAX = 65_536;
+/** The kernel takes no longer path. */
+const PATH_MAX = 4_095;
+const DIRECTORIES_MAX = 1_000_000;
+const ENOENT = 2;
+const ENOTDIR = 20;
+const ELOOP = 40;
+const GONE = new Set([ENOENT, ENOTDIR, ELOOP]);
+
+export interface SurveyOptions {
+  /** As {@link WatchSet} takes them; links on the way to them are followed once. */
+  readonly paths: readonly string[];
+  readonly excludes: readonly string[];
+  /** Only these and what is beneath. */
+  readonly within?: readonly string[];
+  /** A directory that can't be read (`errno`), or not as a whole (undefined). */
+  readonly onUnread?: (path: string, errno: number | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Surveyed {
+  readonly path: string;
+  readonly seen: Seen;
+}
+
+/** Gives the others their turn once a slice is used up. */
+export class Slices {
+  private endMs = performance.now() + SLICE_MS;
+
+  get isOver(): boolean {
+    return performance.now() >= this.endMs;
+  }
+
+  async rest(): Promise<void> {
+    await new Promise<void>(resolve => setImmediate(resolve));
+    this.endMs = performance.now() + SLICE_MS;
+  }
+}
+
+/** What a survey would come to, as far as paths and mounts say. */
+export class SurveyArea {
+  readonly set: WatchSet;
+  private readonly mounts = mountsByPoint(mounts());
+  private readonly within: readonly string[];
+
+  constructor({ paths, excludes, within = [] }: SurveyOptions) {
+    this.set = new WatchSet(paths.map(realPattern), excludes.map(realPattern));
+    this.within = within.map(realPattern);
+  }
+
+  covers(path: string): boolean {
+    return this.set.covers(path) && (this.within.length === 0 || this.within.some(top => isIn(path, top)));
+  }
+
+  /** Whether a directory is to be entered. */
+  enters(path: string): boolean {
+    if (!this.set.descends(path) || path.length > PATH_MAX || !this.isWalked(path)) return false;
+    return this.within.length === 0 || this.within.some(top => isIn(path, top) || isIn(top, path));
+  }
+
+  /** What is there; never asks a file system that isn't walked. */
+  look(path: string): Stat | undefined {
+    for (let at = path.indexOf('/', 1); at > 0; at = path.indexOf('/', at + 1))
+      if (!this.isWalked(path.slice(0, at))) return undefined;
+    return look(path);
+  }
+
+  private isWalked(path: string): boolean {
+    const mount = this.mounts.get(path);
+    return mount === undefined || isWalked(mount.type);
+  }
+}
+
+const isIn = (path: string, top: string): boolean => path === top || top === '/' || path.startsWith(`${top}/`);
+
+export async function* survey(options: SurveyOptions): AsyncGenerator<Surveyed, void, undefined> {
+  const { onUnread, signal } = options;
+  const area = new SurveyArea(options);
+  const slices = new Slices();
+  /** A directory that is reached twice, by a bind mount, is entered once: always by the first of its paths. */
+  const entered = new Set<string>();
+  const stack = ['/'];
+  for (let path = stack.pop(); path !== undefined; path = stack.pop()) {
+    if (slices.isOver) await slices.rest();
+    if (signal?.aborted === true) return;
+    const at = look(path);
+    if (at === undefined || !isDirectoryMode(at.mode)) continue;
+    const identity = `${at.major}:${at.minor}:${at.inode}`;
+    if (entered.has(identity)) continue;
+    if (entered.size >= DIRECTORIES_MAX) {
+      onUnread?.(path, undefined);
+      return;
+    }
+    entered.add(identity);
+    const listing = list(path, LIST_MAX);
+    if (typeof listing === 'number') {
+      if (!GONE.has(listing)) onUnread?.(path, listing);
+      continue;
+    }
+    if (listing.truncated) onUnread?.(path, undefined);
+    const below: string[] = [];
+    for (const { name, ...seen } of sorted(listing.entries)) {
+      if (slices.isOver) await slices.rest();
+      const child = path === '/' ? `/${name}` : `${path}/${name}`;
+      if (isDirectoryMode(seen.mode) && area.enters(child)) below.push(child);
+      if (area.covers(child)) yield { path: child, seen };
+    }
+    stack.push(...below.reverse());
+  }
+}
+
+const sorted = (entries: readonly ListedEntry[]): ListedEntry[] =>
+  [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
