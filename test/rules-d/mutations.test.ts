@@ -9,6 +9,7 @@ import type { Io } from '../../src/cli/io.ts';
 import { LOG_SERVICES } from '../../src/logs/services.ts';
 import { TACTICS, TECHNIQUES } from '../../src/output/ecs/attack.ts';
 import type { Correlation, Rule } from '../../src/rules/ast.ts';
+import { FILE_STREAM_NAMES } from '../../src/rules/fields.ts';
 import { lintRule } from '../../src/rules/lint.ts';
 import { loadRules } from '../../src/rules/load.ts';
 import { type ParsedRule, parseRules } from '../../src/rules/parse.ts';
@@ -79,11 +80,12 @@ test('the rule in docs/rules.md is one that could stand here', () => {
   expect(survivorsOf(rule)).toEqual([]);
 });
 
-/** Where a rule lies says what it is about: a process, a connection, an authentication, or several events. */
+/** Where a rule lies says what it is about: a process, a connection, an authentication, a file, a container, or several events. */
 const FOLDERS: Readonly<Record<string, RegExp>> = {
-  process_creation: /^(process|sequences)$/,
+  process_creation: /^(process|container|sequences)$/,
   network_connection: /^(network|sequences)$/,
   auditd: /^auth$/,
+  ...Object.fromEntries(FILE_STREAM_NAMES.map(category => [category, /^(file|container|sequences)$/])),
   ...Object.fromEntries(LOG_SERVICES.map(service => [service, /^logs$/])),
 };
 const COUNTED = new Set(correlations.flatMap(correlation => correlation.rules));
