@@ -24,6 +24,14 @@ function isDirectory(path: string): boolean {
   }
 }
 
+function isSocket(path: string): boolean {
+  try {
+    return statSync(path).isSocket();
+  } catch {
+    return false;
+  }
+}
+
 /** More names in one folder are not looked at. */
 const NAMES_MAX = 4096;
 
@@ -52,5 +60,6 @@ export function hostRuleContext(architecture: string): KernelContext {
     isDirectory,
     list,
     realPath,
+    isSocket,
   };
 }

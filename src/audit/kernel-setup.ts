@@ -12,6 +12,8 @@ export interface WantedRule {
   readonly optional: boolean;
   /** Keys that our own rules look for in its events. */
   readonly keys: readonly string[];
+  /** Behind all of the others: of the rules that match an event only the first gives its key. */
+  readonly isLast?: boolean;
 }
 
 export interface Limits {
@@ -94,17 +96,21 @@ export class KernelSetup {
 
   /**
    * The kernel has these rules of ours from now on, but for those that the host's own make needless. Rules that stay are not touched;
-   * what is new is added before what is needless goes, so that nothing is unseen meanwhile. Throws only where nothing can be changed at
+   * what is new is added before what is needless goes, so that nothing is unseen meanwhile, but for what must stay last. Throws only where nothing can be changed at
    * all (EPERM).
    */
   replaceRules(wanted: readonly WantedRule[]): AddedRules {
-    // One that must go to the front is deleted first: the kernel would find the new one for the old.
-    const behind = this.rules.filter(
-      ours => !ours.prepend && wanted.some(({ rule }) => rule.prepend && ruleEquals(ours, rule)),
+    const isOurs = (rule: Rule): boolean => this.rules.some(ours => ruleEquals(ours, rule));
+    // One that must go to the front, or behind others that come, is deleted first: the kernel would find the new one for the old.
+    const isMore = wanted.some(({ rule, isLast }) => isLast !== true && !isOurs(rule));
+    const misplaced = this.rules.filter(ours =>
+      wanted.some(
+        ({ rule, isLast }) =>
+          ((rule.prepend && !ours.prepend) || (isMore && isLast === true)) && ruleEquals(ours, rule),
+      ),
     );
-    if (behind.length > 0) this.remove(behind);
+    if (misplaced.length > 0) this.remove(misplaced);
     const before = this.rules;
-    const isOurs = (rule: Rule): boolean => before.some(ours => ruleEquals(ours, rule));
     const result = this.add(wanted.filter(({ rule }) => !isOurs(rule)));
     const needless = before.filter(ours => !wanted.some(({ rule }) => ruleEquals(ours, rule)));
     if (needless.length > 0) this.remove(needless);

@@ -4,7 +4,17 @@ import type { HostObservation } from '../core/observation.ts';
 import { incompleteReasons } from './complete.ts';
 import type { AuditEvent } from './event.ts';
 import { type Heaviest, HeaviestWriters } from './heaviest.ts';
+import { isWhoKey } from './kernel-rules/own-keys.ts';
+import { KEY } from './keys.ts';
 import { normalize } from './normalize/index.ts';
+import { SYSCALL } from './paths.ts';
+
+/** Whether the kernel was asked for the event for nothing but who wrote. */
+function isOfWho(event: AuditEvent): boolean {
+  const syscall = event.find(SYSCALL);
+  const field = syscall === undefined ? -1 : event.fieldAt(syscall, KEY.key);
+  return field >= 0 && isWhoKey(event.decoded(field) ?? '');
+}
 
 export class AuditObserver {
   private readonly excludedTypes: ReadonlySet<number>;
@@ -21,7 +31,7 @@ export class AuditObserver {
     return this.incompleteCount;
   }
 
-  /** Undefined where the event says nothing of its own. */
+  /** Undefined where the event says nothing of its own, or only who wrote to a file, which the file's own event tells. */
   observe(event: AuditEvent, createdMs: number): HostObservation | undefined {
     const isIncomplete = incompleteReasons(event, this.excludedTypes).length > 0;
     if (isIncomplete) this.incompleteCount++;
@@ -29,7 +39,8 @@ export class AuditObserver {
     if (observation !== undefined && 'task' in observation && observation.task !== undefined) {
       this.heaviest.add(observation.task.uid, observation.task.exe, event.inputBytes);
     }
-    return observation;
+    const isSilent = observation?.kind === 'audit_event' || observation?.kind === 'accessed';
+    return isSilent && isOfWho(event) ? undefined : observation;
   }
 
   /** Who wrote most since the last call. */

@@ -10,7 +10,7 @@ import { syscallName, syscallNames, syscallNumber } from '../audit/tables/syscal
 import type { Condition, Item, Rule, SelectionNode } from './ast.ts';
 import { accessOf } from './audit-access.ts';
 import { callConditions, globsOf } from './call-conditions.ts';
-import { isFileStream, type Stream } from './fields.ts';
+import { canonicalName, isFileStream, type Stream } from './fields.ts';
 import { type Glob, globText, mapLiterals, matchGlob, shapeOf } from './glob.ts';
 
 export interface Needs {
@@ -55,7 +55,8 @@ export function needsOf(rule: Rule, stream: Stream): Needs {
   if (stream === 'exec') return { ...NO_NEEDS, exec: true };
   if (stream === 'network') return networkNeeds(rule);
   if (stream === 'log') return { ...NO_NEEDS, logs: true };
-  if (isFileStream(stream)) return { ...NO_NEEDS, fsnotify: stream !== 'file_access' };
+  if (stream === 'file_access') return mergeNeeds(conjunctions(rule).map(accessNeeds));
+  if (isFileStream(stream)) return { ...NO_NEEDS, fsnotify: true };
   return mergeNeeds(conjunctions(rule).map(way => recordNeeds(rule, way)));
 }
 
@@ -178,18 +179,38 @@ function filesOf(rule: Rule, { items, isMerged }: Way, unasked: string[]): reado
   const access = accessOf(rule);
   const about = items.filter(item => item.field === 'name' && !item.negated);
   if (access === 'execute' || about.length === 0) return [];
+  const paths = pathsOf(about, isMerged, unasked);
+  const nametypes = textsOf(items, 'nametype').map(text => text.toUpperCase());
+  const isChange = !isMerged && nametypes.length > 0 && nametypes.every(type => type === 'CREATE' || type === 'DELETE');
+  return paths.map(path => ({ path, access: access ?? (isChange ? 'write' : 'any') }));
+}
+
+/** The files of which a rule wants to know that they are read. */
+function accessNeeds({ items, isMerged }: Way): Needs {
+  const unasked: string[] = [];
+  const about = items.filter(
+    ({ field, negated }) => field !== undefined && canonicalName(field) === 'file.path' && !negated,
+  );
+  if (about.length === 0)
+    unasked.push(
+      'the rule names no file by its path (TargetFilename): reads are told only of files that are known before',
+    );
+  const paths = about.length === 0 ? [] : pathsOf(about, isMerged, unasked);
+  return { ...NO_NEEDS, files: paths.map(path => ({ path, access: 'open' })), unasked };
+}
+
+/** The paths that tell best where to look, of the items that name a path. */
+function pathsOf(about: readonly Item[], isMerged: boolean, unasked: string[]): readonly string[] {
   // Where several items must hold, that which tells where to look.
   const candidates = about.map(item => {
-    const texts = textsOf([item], 'name');
+    const texts = textsOf([item], item.field!);
     const rooted = texts.filter(text => text.startsWith('/'));
     return item.all && !isMerged && rooted.length > 0 ? rooted.slice(0, 1) : texts;
   });
   const best = candidates.find(texts => texts.length > 0 && texts.every(text => text.startsWith('/')));
   const paths = isMerged ? candidates.flat() : (best ?? candidates.find(texts => texts.length > 0) ?? []);
   if (paths.length === 0) unasked.push('the rule names files by a regular expression: no folder to watch is known');
-  const nametypes = textsOf(items, 'nametype').map(text => text.toUpperCase());
-  const isChange = !isMerged && nametypes.length > 0 && nametypes.every(type => type === 'CREATE' || type === 'DELETE');
-  return paths.map(path => ({ path, access: access ?? (isChange ? 'write' : 'any') }));
+  return paths;
 }
 
 /** What is written for a field that is compared by its text. */

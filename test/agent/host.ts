@@ -33,5 +33,6 @@ export function host(...paths: readonly string[]): KernelContext {
         .map(one => one.slice(one.lastIndexOf('/') + 1))
         .sort(),
     realPath,
+    isSocket: path => path.endsWith('.sock') && files.has(realPath(path) ?? ''),
   };
 }

@@ -83,3 +83,46 @@ describe('kernelNeeds', () => {
     });
   });
 });
+
+describe('who writes to watched files', () => {
+  const HOST = host(
+    '/etc/passwd',
+    '/etc/cron.d/',
+    '/home/alice/.ssh/x',
+    '/usr/bin/x',
+    '/var/www -> /srv/www',
+    '/srv/www/a',
+  );
+  const ask = (...patterns: readonly string[]) => {
+    const notes: string[] = [];
+    const needs = kernelNeeds(NO_NEEDS, false, HOST, text => notes.push(text), patterns);
+    return { notes: notes.join(), needs, watches: needs.who!.map(({ kind, path, perm }) => `${kind} ${path} ${perm}`) };
+  };
+  test.each<[string, string[]]>([
+    ['/etc/**', ['dir /etc wa']],
+    ['/etc', ['dir /etc wa']],
+    ['/etc/passwd', ['path /etc/passwd wa']],
+    ['/etc/cron.*/**', ['dir /etc/cron.d wa']],
+    ['/etc/**/authorized_keys', ['dir /etc wa']],
+    ['/home/*/.ssh/**', ['dir /home/alice/.ssh wa']],
+    ['/var/www/**', ['dir /srv/www wa']],
+    ['/usr/**', ['dir /usr wa']],
+    ['/**', []],
+  ])('%s', (pattern, expected) => expect(ask(pattern).watches).toEqual(expected));
+
+  test('what costs much is told', () => {
+    expect(ask('/usr/**').notes).toContain('every change below /usr becomes an event');
+    expect(ask('/**').notes).toContain("isn't watched");
+  });
+  test('they write in processes', () => expect(ask('/etc/**').needs).toMatchObject({ exec: true, rootChanges: true }));
+  test('beside an audit daemon they aren’t asked for', () => {
+    const { needs } = ask('/etc/**');
+    const notes: string[] = [];
+    const rules = (mode: 'own' | 'share') =>
+      wantedRules({ ...OPTIONS, needs, note: text => notes.push(text) }, true, mode).filter(({ isLast }) => isLast);
+    expect(rules('own')).toHaveLength(2);
+    expect(notes).toEqual([]);
+    expect(rules('share')).toEqual([]);
+    expect(notes.join()).toContain("audit daemon's log");
+  });
+});

@@ -86,6 +86,38 @@ describe('files', () => {
   });
 });
 
+describe('reads of files', () => {
+  const ask = (selections: object, condition = '1 of sel*') =>
+    kernelAskOf(
+      verdictOf(
+        rule({ logsource: { product: 'linux', category: 'file_access' }, detection: { ...selections, condition } }),
+      ).needs,
+      host('/etc/shadow', '/root/.ssh/id_rsa', '/etc/ssl/private/key.pem'),
+    );
+  const paths = (selections: object, condition?: string): string[] =>
+    ask(selections, condition).rules.flatMap(text => /arch=b64 .*-F ((?:path|dir)=\S+)/.exec(text)?.[1] ?? []);
+  test.each<[object, string[]]>([
+    [{ TargetFilename: '/etc/shadow' }, ['path=/etc/shadow']],
+    [{ 'file.path': '/etc/shadow' }, ['path=/etc/shadow']],
+    [{ 'TargetFilename|startswith': '/etc/shad' }, ['path=/etc/shadow']],
+    [{ 'TargetFilename|startswith': '/etc/ssl/' }, ['path=/etc/ssl/private', 'dir=/etc/ssl']],
+    [{ 'TargetFilename|contains': '/.ssh/id_' }, ['path=/root/.ssh/id_rsa']],
+    [{ TargetFilename: '/etc/shadow', 'Image|endswith': '/cat' }, ['path=/etc/shadow']],
+    [{ Image: '/bin/cat' }, []],
+    [{ 'TargetFilename|re': '/etc/.*' }, []],
+  ])('%j', (sel, expected) => expect(paths({ sel })).toEqual(expected));
+
+  test('not of what a filter names', () => {
+    const filtered = { sel: { TargetFilename: '/etc/shadow' }, filter: { TargetFilename: '/etc/passwd' } };
+    expect(paths(filtered, 'sel and not filter')).toEqual(['path=/etc/shadow']);
+  });
+  test('what can’t be asked is told', () => {
+    expect(ask({ sel: { Image: '/bin/cat' } }).notes.join()).toContain('names no file by its path');
+    expect(ask({ sel: { 'TargetFilename|endswith': '/mem' } }).notes.join()).toContain('begins with a wildcard');
+    expect(ask({ sel: { TargetFilename: '/proc/*/mem' } }).notes.join()).toContain('audit has no watch');
+  });
+});
+
 describe('keys', () => {
   test('that published rules expect are set, the rule’s own beside ours', () => {
     expect(rules({ key: 'susp_activity' })).toEqual([

@@ -2,12 +2,15 @@
 // look at its mask, so there are few: one for all syscalls with the same conditions. Keys name what a rule is for; events are
 // recognised by their content, since a host's earlier rule may take them under its own key.
 
+import { textBytes } from '../../core/text.ts';
 import { ARCH } from '../tables/arches.ts';
+import { KEY_SEPARATOR, MAX_KEY_BYTES } from '../tables/rule-fields.ts';
 import { socketcallNumber } from '../tables/sockets.ts';
 import { syscallNumber } from '../tables/syscalls.ts';
 import { type CallNeed, groupCalls } from './calls.ts';
 import { formatRule } from './format.ts';
 import { ADDRESS_BYTES } from './known-keys.ts';
+import { KEY_PREFIX, pathKey, WHO } from './own-keys.ts';
 import { parseRule } from './parse.ts';
 import type { Rule, RuleContext } from './rule.ts';
 import { quoteToken } from './tokens.ts';
@@ -27,6 +30,8 @@ export interface RuleNeeds {
   /** System calls, files and keys that rules name. */
   readonly calls?: readonly CallNeed[];
   readonly watches?: readonly Watch[];
+  /** Where the watcher of files can't tell who wrote. */
+  readonly who?: readonly Watch[];
   readonly keys?: readonly KeyedNeed[];
 }
 
@@ -44,7 +49,6 @@ export interface DefaultRulesOptions {
   readonly needs: RuleNeeds;
   /** Whether the kernel knows the field saddr_fam (Linux 5.3). Without it connects of AF_UNIX sockets match too. */
   readonly saddrFam: boolean;
-  readonly keyPrefix: string;
   /** Rules for 32-bit programs too; the default. */
   readonly compat?: boolean;
   /**
@@ -64,6 +68,8 @@ export interface DefaultRule {
   readonly optional: boolean;
   /** Keys that our own rules look for. */
   readonly keys: readonly string[];
+  /** Must stay behind all others: of the rules that match an event only the first gives its key. */
+  readonly isLast: boolean;
 }
 
 /**
@@ -82,9 +88,9 @@ export function defaultRules(options: DefaultRulesOptions): DefaultRule[] {
     isDirectory: () => false,
   };
   const out: DefaultRule[] = [];
-  const add: Add = (list, conditions, purpose, { optional = false, keys = [] } = {}) => {
+  const add: Add = (list, conditions, purpose, { optional = false, keys = [], isLast = false } = {}) => {
     const own = options.pid === undefined ? [] : [`-F pid!=${options.pid}`];
-    const allKeys = [`${options.keyPrefix}-${purpose}`, ...keys].map(key => `-F key=${quoteToken(key)}`);
+    const allKeys = [`${KEY_PREFIX}-${purpose}`, ...keys].map(key => `-F key=${quoteToken(key)}`);
     const where = keys.length > 0 && options.keyedFirst === true ? '-A' : '-a';
     const text = [`${where} always,${list}`, ...conditions, ...own, ...allKeys].join(' ');
     const parsed = parseRule(text, context);
@@ -92,7 +98,7 @@ export function defaultRules(options: DefaultRulesOptions): DefaultRule[] {
       options.note?.(`"${text}" is no kernel rule: ${'error' in parsed ? parsed.error.message : parsed.ok.kind}`);
       return;
     }
-    out.push({ text: formatRule(parsed.ok.rule, context), rule: parsed.ok.rule, optional, keys });
+    out.push({ text: formatRule(parsed.ok.rule, context), rule: parsed.ok.rule, optional, keys, isLast });
   };
   const compat = options.arch === 'x86_64' ? ARCH.i386 : ARCH.arm;
   const arches: readonly (readonly [bits: string, arch: number])[] = [
@@ -109,6 +115,11 @@ export function defaultRules(options: DefaultRulesOptions): DefaultRule[] {
     for (const call of calls.filter(isKeyed)) exit(call.names, fieldsOf(call), 'call', { keys: call.keys });
   });
   for (const need of options.needs.keys ?? []) addKeyed(need, options, eachArch, add);
+  const { watches = [], who = [] } = options.needs;
+  const opens = watches.filter(({ by }) => by !== undefined);
+  // A file's watch gives its name, a folder's doesn't.
+  for (const watch of opens) if (watch.kind === 'path') addOpens(watch, eachArch);
+  for (const watch of opens) if (watch.kind === 'dir') addOpens(watch, eachArch);
   eachArch((exit, _bits, arch) => addSyscallRules(options, arch, exit));
   const { connect, bind, accept, listen } = options.needs;
   const ops = names({ accept, connect, bind, listen });
@@ -119,13 +130,15 @@ export function defaultRules(options: DefaultRulesOptions): DefaultRule[] {
   eachArch(exit => {
     for (const call of calls) if (!isKeyed(call)) exit(call.names, fieldsOf(call), 'call');
   });
-  for (const watch of options.needs.watches ?? []) addWatch(watch, eachArch, add);
+  for (const watch of watches) if (watch.by === undefined) addWatch(watch, 'file', eachArch, add);
+  for (const watch of who) addWatch(watch, WHO, eachArch, add, { isLast: true });
   return out;
 }
 
 interface AddOptions {
   readonly optional?: boolean;
   readonly keys?: readonly string[];
+  readonly isLast?: boolean;
 }
 type Add = (list: string, conditions: readonly string[], purpose: string, options?: AddOptions) => void;
 /** Leaves out the syscalls that the architecture hasn't, and the rule if none is left. */
@@ -167,15 +180,35 @@ const CALLS_OF: Readonly<Record<string, string>> = {
     'removexattr lremovexattr fremovexattr',
 };
 
-function addWatch({ kind, path, perm }: Watch, eachArch: EachArch, add: Add): void {
+function addWatch(
+  { kind, path, perm }: Watch,
+  purpose: string,
+  eachArch: EachArch,
+  add: Add,
+  options?: AddOptions,
+): void {
   const conditions = [`-F ${kind}=${quoteToken(path)}`, `-F perm=${perm}`];
   // The kernel finds a file's watch by its inode, whatever the call; a folder's stands among the rules of every call.
   if (kind === 'path') {
-    add('exit', conditions, 'file');
+    add('exit', conditions, purpose, options);
     return;
   }
   const calls = [...new Set([...perm].flatMap(letter => CALLS_OF[letter]?.split(' ') ?? []))];
-  eachArch(exit => exit(calls, conditions, 'file'));
+  eachArch(exit => exit(calls, conditions, purpose, options));
+}
+
+/** Only calls that open: `-p r` alone would tell each `ls -l` too, which asks for attributes. */
+function addOpens({ kind, path, by, names = [] }: Watch, eachArch: EachArch): void {
+  const where = `-F ${kind}=${quoteToken(path)}`;
+  const purpose = 'read';
+  const keys = kind === 'dir' ? [] : names.map(pathKey);
+  const all = [`${KEY_PREFIX}-${purpose}`, ...keys].join(KEY_SEPARATOR);
+  // Without its name a file is told as whoever opened it called it.
+  const fitting = textBytes(all).length > MAX_KEY_BYTES ? [] : keys;
+  eachArch(exit => {
+    if (by === 'connect') exit(['connect'], [where], purpose, { keys: fitting });
+    else exit(['open', 'openat', 'openat2'], [where, '-F perm=r'], purpose, { keys: fitting });
+  });
 }
 
 /** The parts of keys for the calls with and without an address of the other end. */

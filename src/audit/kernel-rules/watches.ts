@@ -12,12 +12,14 @@ export interface HostFiles {
   list(path: string): readonly string[];
   /** Where a path leads; undefined where there is nothing. */
   realPath(path: string): string | undefined;
+  isSocket(path: string): boolean;
 }
 
 export interface FileNeed {
   /** A path, with `*` and `?` where the rule has a pattern. */
   readonly path: string;
-  readonly access: 'any' | 'read' | 'write';
+  /** `open`: its content is opened to be read, or a socket is connected to; `read` is all that `-p r` stands for. */
+  readonly access: 'any' | 'read' | 'write' | 'open';
 }
 
 export interface Watch {
@@ -25,6 +27,10 @@ export interface Watch {
   readonly path: string;
   /** As `-F perm` takes it. */
   readonly perm: string;
+  /** Of `open`: which calls are asked for. */
+  readonly by?: 'open' | 'connect';
+  /** Of a file that is watched for `open`: how rules call it. */
+  readonly names?: readonly string[];
 }
 
 export interface WatchPlan {
@@ -38,7 +44,7 @@ export interface WatchPlan {
 export const WATCHES_MAX = 256;
 /** Folders that patterns lead to, of all needs together. */
 const FOLDERS_MAX = 1024;
-const PERM: Readonly<Record<FileNeed['access'], string>> = { read: 'r', write: 'wa', any: 'rwa' };
+const PERM: Readonly<Record<FileNeed['access'], string>> = { read: 'r', open: 'r', write: 'wa', any: 'rwa' };
 
 /** Files that rules know by their last part alone. */
 const PLACES: Readonly<Record<string, readonly string[]>> = {
@@ -47,6 +53,18 @@ const PLACES: Readonly<Record<string, readonly string[]>> = {
   '*/sysrq-trigger': ['/proc/sysrq-trigger'],
 };
 const HOMES = ['/root', '/home/*'];
+/** What no watch takes. */
+const UNFIT = /[\\\0-\x1f]/;
+/** Its files are made anew whenever somebody looks. */
+const OF_A_PROCESS = /^\/proc\/(?:\d+|self|thread-self)\//;
+
+interface Found {
+  readonly kind: Watch['kind'];
+  readonly path: string;
+  readonly perm: Set<string>;
+  readonly by: Watch['by'] | undefined;
+  readonly names: Set<string>;
+}
 
 export function planWatches(needs: readonly FileNeed[], host: HostFiles): WatchPlan {
   const plan = new Planner(host);
@@ -56,7 +74,7 @@ export function planWatches(needs: readonly FileNeed[], host: HostFiles): WatchP
 
 class Planner {
   private readonly host: HostFiles;
-  private readonly found = new Map<string, { kind: Watch['kind']; path: string; perm: Set<string> }>();
+  private readonly found = new Map<string, Found>();
   private readonly notes = new Set<string>();
   private readonly absent = new Set<string>();
   private folders = FOLDERS_MAX;
@@ -67,7 +85,7 @@ class Planner {
 
   add(need: FileNeed): void {
     const { path } = need;
-    if (/[\\\0-\x1f]/.test(path)) {
+    if (UNFIT.test(path)) {
       this.note(`"${path}" isn't watched: it has a character that no watch takes`);
       return;
     }
@@ -92,16 +110,23 @@ class Planner {
   done(): WatchPlan {
     const all = [...this.found.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     const folders = all.filter(watch => watch.kind === 'dir');
-    const isWithin = (watch: { path: string; perm: Set<string> }): boolean =>
-      folders.some(dir => watch.path.startsWith(`${dir.path}/`) && watch.perm.isSubsetOf(dir.perm));
+    // A watch that has names isn't needless within a folder's, which has none.
+    const isWithin = (watch: Found): boolean =>
+      watch.by === undefined &&
+      folders.some(
+        dir => dir.by === undefined && watch.path.startsWith(`${dir.path}/`) && watch.perm.isSubsetOf(dir.perm),
+      );
     const needed = all.filter(watch => !isWithin(watch));
     // Folders first: they stand for most.
     needed.sort((a, b) => (a.kind === b.kind ? 0 : a.kind === 'dir' ? -1 : 1));
     if (needed.length > WATCHES_MAX)
       this.note(`${needed.length - WATCHES_MAX} files aren't watched: ${WATCHES_MAX} watches are the most`);
-    const watches = needed
-      .slice(0, WATCHES_MAX)
-      .map(({ kind, path, perm }) => ({ kind, path, perm: [...'rwa'].filter(letter => perm.has(letter)).join('') }));
+    const watches = needed.slice(0, WATCHES_MAX).map(({ kind, path, perm, by, names }) => ({
+      kind,
+      path,
+      perm: [...'rwa'].filter(letter => perm.has(letter)).join(''),
+      ...(by !== undefined && { by, names: [...names].sort() }),
+    }));
     return { watches, notes: [...this.notes].sort(), absent: [...this.absent].sort() };
   }
 
@@ -123,7 +148,9 @@ class Planner {
       return;
     }
     if (folder === '/proc') {
-      this.note(`"${need.path}" isn't watched: processes come and go`);
+      this.note(
+        `"${need.path}" isn't watched: processes come and go, and audit has no watch for what they leave in /proc`,
+      );
       return;
     }
     // `*` stands for one name here, where in a rule it may stand for several.
@@ -140,9 +167,14 @@ class Planner {
 
   private inFolder(folder: string, pattern: string, need: FileNeed): void {
     const matches = matcher(pattern);
-    if (need.access === 'read') {
+    if (need.access === 'read' || need.access === 'open') {
       // Only what is there can be read.
-      for (const name of this.host.list(folder)) if (matches(name)) this.file(`${folder}/${name}`, need);
+      for (const name of this.host.list(folder)) {
+        if (!matches(name)) continue;
+        if (UNFIT.test(name)) this.note(`"${need.path}": a file whose name no watch takes is left out`);
+        else this.file(`${folder}/${name}`, need);
+      }
+      if (need.access === 'open' && pattern === '*') this.opensIn(folder, need);
       return;
     }
     if (folder === '/' || (need.access === 'any' && isBusyTree(folder))) {
@@ -154,6 +186,13 @@ class Planner {
     this.folder(folder, need);
   }
 
+  /** What lies deeper or comes later: a folder's watch costs every open, so only those have one that a rule names without wildcards. */
+  private opensIn(folder: string, need: FileNeed): void {
+    if (!need.path.startsWith(`${folder}/`) || isBusyTree(folder))
+      this.note(`"${need.path}": only files directly in ${folder} are watched, new ones within 30 s`);
+    else this.folder(folder, need);
+  }
+
   private folder(path: string, { access }: FileNeed): void {
     const real = this.host.realPath(path);
     if (real === undefined || !this.host.isDirectory(real)) {
@@ -163,7 +202,12 @@ class Planner {
     this.put('dir', real, access);
   }
 
-  private file(path: string, { access }: FileNeed): void {
+  private file(path: string, need: FileNeed): void {
+    const { access } = need;
+    if (access === 'open' && OF_A_PROCESS.test(path)) {
+      this.note(`"${need.path}" isn't watched: audit has no watch for what processes leave in /proc`);
+      return;
+    }
     const slash = path.lastIndexOf('/');
     const parent = this.host.realPath(path.slice(0, slash) || '/');
     if (parent === undefined || !this.host.isDirectory(parent)) {
@@ -176,14 +220,18 @@ class Planner {
     const kind = own.startsWith('/proc/sys/') ? 'dir' : 'path';
     if (kind === 'dir' && real === undefined) return;
     // A link may be replaced, and what it leads to be changed; it is read only through what it leads to.
-    if (real === undefined || real === own || access !== 'read') this.put(kind, own, access);
-    if (real !== undefined && real !== own) this.put(kind, real, access);
+    const isRead = access === 'read' || access === 'open';
+    if (real === undefined || real === own || !isRead) this.put(kind, own, access, path);
+    if (real !== undefined && real !== own) this.put(kind, real, access, path);
   }
 
-  private put(kind: Watch['kind'], path: string, access: FileNeed['access']): void {
-    const id = `${kind} ${path}`;
-    const watch = this.found.get(id) ?? { kind, path, perm: new Set<string>() };
+  /** `name`: what rules call a file. */
+  private put(kind: Watch['kind'], path: string, access: FileNeed['access'], name?: string): void {
+    const by = access !== 'open' ? undefined : kind === 'path' && this.host.isSocket(path) ? 'connect' : 'open';
+    const id = `${kind} ${path} ${by}`;
+    const watch = this.found.get(id) ?? { kind, path, perm: new Set<string>(), by, names: new Set<string>() };
     for (const letter of PERM[access]) watch.perm.add(letter);
+    if (name !== undefined) watch.names.add(name);
     this.found.set(id, watch);
   }
 

@@ -8,12 +8,14 @@ import { KEY } from '../keys.ts';
 import { PATH, SYSCALL, unplacedName } from '../paths.ts';
 import { ioUringOpName } from '../tables/io-uring.ts';
 import { syscallName } from '../tables/syscalls.ts';
+import { access } from './access.ts';
 import { account, isAccountRecord } from './accounts.ts';
 import { anomaly, isAnomaly } from './anomaly.ts';
 import { exec } from './exec.ts';
 import { exit } from './exit.ts';
 import { type Draft, Facts } from './facts.ts';
 import { ioUring, network } from './network.ts';
+import { OPENS } from './open-flags.ts';
 import { roots } from './roots.ts';
 import { system, systemKind } from './system.ts';
 
@@ -26,7 +28,7 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['execve', facts => exec(facts, false)],
   ['execveat', facts => exec(facts, true)],
   ['exit_group', facts => exit(facts)],
-  ['connect', network],
+  ['connect', (facts, name) => network(facts, name) ?? access(facts, name)],
   ['sendto', network],
   ['sendmsg', network],
   ['sendmmsg', network],
@@ -39,6 +41,7 @@ const FAMILIES: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['pivot_root', roots],
   ['setns', roots],
   ['unshare', roots],
+  ...OPENS.map(name => [name, access] as const),
 ]);
 
 /**
@@ -65,16 +68,18 @@ function ofSyscall(facts: Facts): HostObservation {
   const { event } = facts;
   const name = nameOf(facts);
   const family = name === undefined ? undefined : FAMILIES.get(name);
-  // A failed exec matters less than why the kernel refused it; what did happen comes before what is said of it.
-  const isFailedExec = (name === 'execve' || name === 'execveat') && facts.success() !== true;
-  if (!isFailedExec) {
+  // A failed exec or an open matters less than what is said of it; what else did happen comes before that.
+  const isLater = isOpen(name) || ((name === 'execve' || name === 'execveat') && facts.success() !== true);
+  if (!isLater) {
     const seen = name === 'io_uring_enter' ? ofIoUring(facts) : family?.(facts, name!);
     if (seen !== undefined) return seen;
   }
   const beside = event.recordCount > 1 ? besideSyscall(event) : undefined;
   if (beside !== undefined) return withKind(facts, beside);
-  return (isFailedExec ? family?.(facts, name!) : undefined) ?? plain(facts);
+  return (isLater ? family?.(facts, name!) : undefined) ?? plain(facts);
 }
+
+const isOpen = (name: string | undefined): boolean => name !== undefined && OPENS.includes(name);
 
 /** A syscall's event of no kind of its own. */
 function plain(facts: Facts): AuditRecordObservation {

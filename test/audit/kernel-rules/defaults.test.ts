@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { decodeRule, encodeRule } from '../../../src/audit/kernel-rules/bytes.ts';
 import { type DefaultRulesOptions, defaultRules, type RuleNeeds } from '../../../src/audit/kernel-rules/defaults.ts';
 import { ruleKeys } from '../../../src/audit/kernel-rules/rule.ts';
+import type { Watch } from '../../../src/audit/kernel-rules/watches.ts';
 
 const NOTHING: RuleNeeds = {
   exec: false,
@@ -29,7 +30,6 @@ function texts(needs: Partial<RuleNeeds>, options: Partial<DefaultRulesOptions> 
     pid: 77,
     needs: { ...NOTHING, ...needs },
     saddrFam: true,
-    keyPrefix: 'puppy',
     ...options,
   };
   return defaultRules(all).map(rule => rule.text);
@@ -94,13 +94,35 @@ describe('defaultRules', () => {
     expect(exec({ exit: true })).toEqual(['-a always,exit -F arch=b64 -S exit_group -F pid!=77 -F key=puppy-exit']);
   });
 
+  test('reads of files by the calls that open, with the name of the file', () => {
+    const opens = (watch: Partial<Watch>): string[] =>
+      texts({ watches: [{ kind: 'path', path: '/etc/shadow', perm: 'r', by: 'open', ...watch }] }, { compat: false });
+    const call = '-a always,exit -F arch=b64 -S open,openat,openat2';
+    const named = '-F pid!=77 -F key=puppy-read -F key=puppy-path:/etc/shadow';
+    expect(opens({ names: ['/etc/shadow'] })).toEqual([`${call} -F path=/etc/shadow -F perm=r ${named}`]);
+    expect(opens({ by: 'connect', names: ['/etc/shadow'] })).toEqual([
+      `-a always,exit -F arch=b64 -S connect -F path=/etc/shadow ${named}`,
+    ]);
+    expect(opens({ kind: 'dir' })).toEqual([`${call} -F dir=/etc/shadow -F perm=r -F pid!=77 -F key=puppy-read`]);
+    // The kernel takes 256 bytes of keys.
+    expect(opens({ names: ['/'.padEnd(240, 'x')] })[0]).toEndWith('-F key=puppy-read');
+  });
+
+  test('who writes is asked last of all', () => {
+    const watch = { kind: 'dir', path: '/etc', perm: 'wa' } as const;
+    const needs = { ...EVERYTHING, who: [watch], watches: [watch] };
+    const rules = defaultRules({ arch: 'x86_64', needs, saddrFam: true });
+    expect(rules.slice(-2).map(({ text }) => text.includes('key=puppy-who'))).toEqual([true, true]);
+    expect(rules.map(({ isLast }) => isLast).indexOf(true)).toBe(rules.length - 2);
+  });
+
   test('every rule has the bytes of its text, leaves the agent out and has a key of the prefix', () => {
     for (const arch of ['x86_64', 'aarch64'] as const) {
-      const rules = defaultRules({ arch, pid: 77, needs: EVERYTHING, saddrFam: true, keyPrefix: 'p' });
+      const rules = defaultRules({ arch, pid: 77, needs: EVERYTHING, saddrFam: true });
       for (const { rule, optional } of rules) {
         expect(decodeRule(encodeRule(rule))).toEqual({ ok: rule });
         expect(rule.fields).toContainEqual({ field: 'pid', op: '!=', value: 77 });
-        expect(ruleKeys(rule)[0]).toStartWith('p-');
+        expect(ruleKeys(rule)[0]).toStartWith('puppy-');
         expect(optional).toBe(rule.list === 'io_uring');
         expect(rule.prepend).toBe(false);
       }
@@ -114,7 +136,6 @@ describe('defaultRules', () => {
       pid: 77,
       needs: { ...NOTHING, exec: true },
       saddrFam: true,
-      keyPrefix: 'puppy',
     });
     const bytes = encodeRule(exec!.rule);
     const view = new DataView(bytes.buffer);

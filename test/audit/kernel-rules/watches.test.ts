@@ -15,7 +15,10 @@ const HOST = host(
   '/home/bob/',
   '/proc/1/maps',
   '/proc/sys/kernel/sysrq',
-  '/tmp/',
+  '/tmp/x.key',
+  '/root/.ssh/id_rsa',
+  '/home/alice/.ssh/id_rsa',
+  '/run/docker.sock',
 );
 
 const plan = (path: string, access: FileNeed['access'] = 'write') => planWatches([{ path, access }], HOST);
@@ -69,6 +72,57 @@ describe('a pattern', () => {
     ['*passwd', 'write', 'begins with a wildcard'],
     ['/proc/*/maps', 'read', 'processes come and go'],
   ] as const)('%s %s is told of', (path, access, note) => expect(plan(path, access).notes.join()).toContain(note));
+});
+
+describe('reads of content', () => {
+  const opens = (...paths: readonly string[]) =>
+    planWatches(
+      paths.map(path => ({ path, access: 'open' })),
+      HOST,
+    );
+  const told = (...paths: readonly string[]): string[] =>
+    opens(...paths).watches.map(({ kind, path, perm, by, names = [] }) => [kind, path, perm, by, ...names].join(' '));
+  test.each<[string, string[]]>([
+    ['/etc/shadow', ['path /etc/shadow r open /etc/shadow']],
+    ['/etc/ld.so.preload', ['path /etc/ld.so.preload r open /etc/ld.so.preload']],
+    ['/etc/os-release', ['path /usr/lib/os-release r open /etc/os-release']],
+    ['/var/run/docker.sock', ['path /run/docker.sock r connect /var/run/docker.sock']],
+    ['/proc/sys/kernel/sysrq', ['dir /proc/sys/kernel/sysrq r open /proc/sys/kernel/sysrq']],
+    // What comes later and lies deeper, and by its name what is there.
+    ['/root/.ssh/*', ['dir /root/.ssh r open', 'path /root/.ssh/id_rsa r open /root/.ssh/id_rsa']],
+    ['*/.ssh/id_*', ['/home/alice', '/root'].map(home => `path ${home}/.ssh/id_rsa r open ${home}/.ssh/id_rsa`)],
+    // A folder's watch for each home would cost every open.
+    ['/home/*/.ssh/*', ['path /home/alice/.ssh/id_rsa r open /home/alice/.ssh/id_rsa']],
+    ['/tmp/*', ['path /tmp/x.key r open /tmp/x.key']],
+    ['/proc/*/mem', []],
+    ['/proc/1/mem', []],
+    ['*', []],
+  ])('%s', (path, expected) => expect(told(path)).toEqual(expected));
+
+  test('a file is watched once, by all of its names', () =>
+    expect(told('/run/docker.sock', '/var/run/docker.sock')).toEqual([
+      'path /run/docker.sock r connect /run/docker.sock /var/run/docker.sock',
+    ]));
+  test('apart from what else is asked of it', () => {
+    const both: FileNeed[] = [
+      { path: '/etc/profile.d/*', access: 'any' },
+      { path: '/etc/profile.d/x.sh', access: 'open' },
+    ];
+    expect(planWatches(both, HOST).watches.map(({ by }) => by)).toEqual([undefined, 'open']);
+  });
+  test.each([
+    ['/proc/*/mem', 'audit has no watch'],
+    ['/proc/self/mem', 'audit has no watch'],
+    ['/tmp/*', 'only files directly in /tmp'],
+    ['/home/*/.ssh/*', 'only files directly in /home/alice/.ssh'],
+    ['/*', 'only files directly in /'],
+    ['*', 'begins with a wildcard'],
+  ])('%s is told of', (path, note) => expect(opens(path).notes.join()).toContain(note));
+  test('a name that no watch takes is left out', () => {
+    const { watches, notes } = planWatches([{ path: '/etc/*', access: 'open' }], host('/etc/a\nb', '/etc/c'));
+    expect(watches.map(({ path }) => path)).toEqual(['/etc', '/etc/c']);
+    expect(notes.join()).toContain('no watch takes');
+  });
 });
 
 test('one watch for all accesses of a file, none for a file in a watched folder', () => {
