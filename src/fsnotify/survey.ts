@@ -54,8 +54,11 @@ export class SurveyArea {
   private readonly within: readonly string[];
 
   constructor({ paths, excludes, within = [] }: SurveyOptions) {
-    this.set = new WatchSet(paths.map(realPattern), excludes.map(realPattern));
-    this.within = within.map(realPattern);
+    this.set = new WatchSet(
+      paths.map(path => realPattern(path)),
+      excludes.map(path => realPattern(path)),
+    );
+    this.within = within.map(path => realPattern(path));
   }
 
   covers(path: string): boolean {

@@ -18,7 +18,7 @@ export interface Watched {
   readonly hashMaxBytes: number;
 }
 
-/** As the inspector looks: it always answers, be it at once; `state` is absent where nothing is there. */
+/** As the inspector looks: it always answers, be it at once; `state` is absent where nothing is there, or nobody could look. */
 export type Inspect = (
   request: { readonly path: string; readonly priority: 'event' | 'background' },
   done: (found: { readonly state?: FileState; readonly warnings: readonly string[] }) => void,
@@ -85,7 +85,12 @@ class Comparison {
     this.options = options;
     const { store, signal } = options;
     const { meta } = store;
-    this.before = meta && new WatchSet(meta.paths.map(realPattern), meta.excludes.map(realPattern));
+    this.before =
+      meta &&
+      new WatchSet(
+        meta.paths.map(path => realPattern(path)),
+        meta.excludes.map(path => realPattern(path)),
+      );
     this.area = new SurveyArea(this.surveyOptions);
     signal?.addEventListener('abort', () => this.flying.giveUp(), { once: true });
   }
@@ -157,13 +162,14 @@ class Comparison {
 
   private found(path: string, known: FileState | undefined, state: FileState | undefined): void {
     const { store } = this.options;
-    // It went just now: the watcher saw it go, or it's found absent.
+    // It went just now: the watcher saw it go, or it's found absent. Or it can't be looked at.
     if (state === undefined || !isSame(store.previous(path), known)) return;
     if (known === undefined && !this.wasWatched(path)) {
       this.counters.filled++;
       store.fill(path, state);
     } else if (known !== undefined && differences(known, state).length === 0) {
-      store.note(path, state);
+      // A hash that couldn't be had this time is still what it was.
+      if (known.hashes === undefined || state.hashes !== undefined) store.note(path, state);
     } else {
       this.hold(path, known, state);
     }

@@ -55,6 +55,7 @@ export class BaselineFile {
   readonly #dropAccepted: Statement;
   readonly #knownFrom: Statement<unknown, SQLQueryBindings[]>;
   readonly #acceptedFrom: Statement<unknown, SQLQueryBindings[]>;
+  readonly #pathsFrom: Statement<unknown, SQLQueryBindings[]>;
 
   /** Throws as {@link OwnDatabase} does. */
   constructor(path: string, { busyMs, maxPaths }: { readonly busyMs: number; readonly maxPaths: number }) {
@@ -77,6 +78,9 @@ export class BaselineFile {
           UNION ALL SELECT path, ${NAMES} FROM known
             WHERE path > ?1 AND NOT EXISTS (SELECT 1 FROM accepted WHERE accepted.path = known.path)
           ORDER BY path LIMIT ?2`,
+      );
+      this.#pathsFrom = db.statement(
+        `SELECT path FROM known WHERE path > ?1 UNION SELECT path FROM accepted WHERE path > ?1 ORDER BY path LIMIT ?2`,
       );
     } catch (error) {
       this.close();
@@ -101,6 +105,11 @@ export class BaselineFile {
 
   acceptedFrom(path: string, most: number): BaselineEntry[] {
     return this.#acceptedFrom.values(path, most).map(entryOf);
+  }
+
+  /** All of which anything is kept. */
+  pathsFrom(path: string, most: number): string[] {
+    return this.#pathsFrom.values(path, most).map(row => row[0] as string);
   }
 
   /** Last known from now on; undefined: gone. What was known is still the accepted one, until it is as that again. */
@@ -155,7 +164,13 @@ export class BaselineFile {
 
   /** All that `work` writes, or nothing of it. */
   transaction(work: () => void): void {
-    this.#db.transaction(work);
+    const { size } = this;
+    try {
+      this.#db.transaction(work);
+    } catch (error) {
+      this.size = size;
+      throw error;
+    }
   }
 
   close(): void {
