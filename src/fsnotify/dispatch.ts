@@ -5,20 +5,20 @@ import { type Move, Moves } from './moves.ts';
 import { type Doing, entryOf, MASK } from './pending.ts';
 import { type FsReader, look, type RawEvent } from './reader.ts';
 import type { DirectoryNode, DirectoryTree } from './tree.ts';
+import type { Views } from './views.ts';
 import type { Walk } from './walk.ts';
-import type { WatchSet } from './watch-set.ts';
 
 const MOVED = MASK.movedFrom | MASK.movedTo;
 
 export class Dispatch {
   readonly moves = new Moves();
   private readonly reader: FsReader;
-  private readonly set: WatchSet;
+  private readonly set: Views;
   private readonly tree: DirectoryTree;
   private readonly changes: Changes;
   private readonly walk: Walk;
 
-  constructor(reader: FsReader, set: WatchSet, tree: DirectoryTree, changes: Changes, walk: Walk) {
+  constructor(reader: FsReader, set: Views, tree: DirectoryTree, changes: Changes, walk: Walk) {
     this.reader = reader;
     this.set = set;
     this.tree = tree;

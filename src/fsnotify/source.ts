@@ -3,19 +3,22 @@
 
 import type { Note } from '../audit/mode.ts';
 import type { LossEvent } from '../core/event.ts';
+import { AddedRoots } from './added-roots.ts';
+import type { FileChange } from './change.ts';
 import { Changes } from './changes.ts';
 import { Dispatch } from './dispatch.ts';
-import { mountsByPoint } from './mounts.ts';
-import type { FileChange } from './change.ts';
+import { type Mount, mountsByPoint } from './mounts.ts';
 import { entryOf, MASK } from './pending.ts';
 import { FsReader, look, mounts, type RawEvent } from './reader.ts';
 import { realPattern } from './roots.ts';
 import { DirectoryTree } from './tree.ts';
+import { type Root, Views } from './views.ts';
 import { Walk } from './walk.ts';
 import { namesOf, WatchSet } from './watch-set.ts';
 
 const FLUSH_MS = 25;
-const MOUNTS_QUIET_MS = 100;
+/** Between two looks at the mount table: the first comes at once, since a container begins with a mount. */
+const MOUNTS_PAUSE_MS = 100;
 const NOTES_MAX = 64;
 const EMFILE = 24;
 const EPERM = 1;
@@ -48,6 +51,8 @@ export interface FsSourceSinks {
   loss(loss: FsLoss, fromMs: number, toMs: number): void;
   note(note: Note): void;
   availability(up: boolean, message: string): void;
+  /** The host's mount table, at the start and when it changed: containers come and go with it. */
+  mounts?(mounts: readonly Mount[]): void;
 }
 
 export interface FsCounters {
@@ -65,6 +70,8 @@ export interface FsCounters {
   readonly filesRefused: number;
   readonly unwatched: number;
   readonly aliases: number;
+  /** Directories of containers that are watched as their roots, volumes and the like. */
+  readonly containerRoots: number;
   /** Directories that were compared after a loss, or looked at because they were new. */
   readonly looks: number;
 }
@@ -76,6 +83,7 @@ interface Running {
   readonly changes: Changes;
   readonly walk: Walk;
   readonly dispatch: Dispatch;
+  readonly roots: AddedRoots;
 }
 
 export class FsSource {
@@ -84,7 +92,9 @@ export class FsSource {
   private running: Running | undefined;
   private flushTimer: ReturnType<typeof setTimeout> | undefined;
   private walkTimer: ReturnType<typeof setImmediate> | undefined;
+  /** When the mount table is compared next, if it changed, and was last. */
   private mountsAtMs: number | undefined;
+  private mountsComparedMs = Number.NEGATIVE_INFINITY;
   private lossFromMs = 0;
   /** What was told of already. */
   private told = { overflows: 0, ringDropped: 0 };
@@ -117,17 +127,30 @@ export class FsSource {
       );
     }
     this.running = this.assemble(reader);
-    this.running.walk.mounts = mountsByPoint(mounts());
+    const table = mounts();
+    this.running.walk.mounts = mountsByPoint(table);
     const failed = reader.start({ event: raw => this.event(raw), batchEnd: () => this.batchEnd() });
     if (failed !== 0) {
       this.setDown(`the reader can't be started: error ${failed}`);
       return Promise.resolve();
     }
     this.running.walk.start();
+    this.sinks.mounts?.(table);
     return new Promise(resolve => {
       this.whenReady = resolve;
       this.keepWalking();
     });
+  }
+
+  /** Watches directories of a container too, as far as the patterns lead into them; their changes are told by its names. */
+  addRoots(containerId: string, roots: readonly Root[]): void {
+    this.running?.roots.add(containerId, roots);
+    this.keepWalking();
+  }
+
+  /** A container's directory, by the host's path of it, is no longer watched. Nothing is told of what was in it. */
+  removeRoot(path: string): void {
+    this.running?.roots.remove(path);
   }
 
   /** Once a second. */
@@ -152,7 +175,7 @@ export class FsSource {
       this.note(
         'fs_files',
         'warning',
-        `more than ${running.tree.maxEntries} files are watched: after a loss, changes of the others may go unseen`,
+        `more than ${running.tree.root.share.maxEntries} files are watched: after a loss, changes of the others may go unseen`,
       );
     }
     this.told = stats;
@@ -191,30 +214,38 @@ export class FsSource {
       filesRefused: running?.tree.refusedEntries ?? 0,
       unwatched: running?.walk.unwatched ?? 0,
       aliases: running?.walk.aliases ?? 0,
+      containerRoots: running?.roots.size ?? 0,
       looks: running?.walk.rescans ?? 0,
     };
   }
 
   private assemble(reader: FsReader): Running {
     const { paths, excludes, ownPaths, pid, accesses = false, maxFiles = 500_000 } = this.options;
-    const set = new WatchSet(paths.map(realPattern), [...excludes, ...ownPaths].map(realPattern));
+    const set = new WatchSet(
+      paths.map(path => realPattern(path)),
+      [...excludes, ...ownPaths].map(path => realPattern(path)),
+    );
+    const views = new Views(set);
     const tree = new DirectoryTree(maxFiles);
-    const changes = new Changes(set, tree, pid, change => this.sinks.change(change));
+    const changes = new Changes(views, tree, pid, change => this.sinks.change(change));
     const note = (code: string, message: string): void => this.note(code, 'warning', message);
-    const walk = new Walk({ reader, set, tree, changes, accesses, note });
-    return { reader, tree, changes, walk, dispatch: new Dispatch(reader, set, tree, changes, walk) };
+    const walk = new Walk({ reader, set: views, tree, changes, accesses, note });
+    const roots = new AddedRoots({ paths, excludes, views, tree, walk, note });
+    return { reader, tree, changes, walk, dispatch: new Dispatch(reader, views, tree, changes, walk), roots };
   }
 
   private event(raw: RawEvent): void {
     const { running } = this;
     if (running === undefined) return;
     if ((raw.mask & MASK.overflow) !== 0) this.compareAll();
-    else if ((raw.mask & MASK.mounts) !== 0) this.mountsAtMs = performance.now() + MOUNTS_QUIET_MS;
+    else if ((raw.mask & MASK.mounts) !== 0)
+      this.mountsAtMs ??= Math.max(performance.now(), this.mountsComparedMs + MOUNTS_PAUSE_MS);
     else running.dispatch.event(raw, performance.now());
   }
 
   private batchEnd(): void {
     this.account();
+    this.compareMounts();
     this.sinks.batchEnd();
     this.keepFlushing();
     this.keepWalking();
@@ -230,7 +261,7 @@ export class FsSource {
   private compareAll(): void {
     const { running } = this;
     if (running === undefined) return;
-    running.walk.enqueue(running.tree.root, false);
+    for (const top of running.tree.allTops()) running.walk.enqueue(top, false);
   }
 
   private keepFlushing(): void {
@@ -249,10 +280,7 @@ export class FsSource {
     const now = performance.now();
     running.dispatch.expire(running.dispatch.moves.expired(now));
     running.changes.flushQuiet(now);
-    if (this.mountsAtMs !== undefined && now >= this.mountsAtMs) {
-      this.mountsAtMs = undefined;
-      this.compareMounts(running);
-    }
+    this.compareMounts();
     this.sinks.batchEnd();
     this.keepFlushing();
     this.keepWalking();
@@ -275,11 +303,18 @@ export class FsSource {
   }
 
   /** What is mounted or unmounted isn't created or deleted: it's what there is from now on. */
-  private compareMounts(running: Running): void {
+  private compareMounts(): void {
+    const { running } = this;
+    const now = performance.now();
+    if (running === undefined || this.mountsAtMs === undefined || now < this.mountsAtMs) return;
+    this.mountsAtMs = undefined;
+    this.mountsComparedMs = now;
     const { walk, tree } = running;
     const before = walk.mounts;
-    const after = mountsByPoint(mounts());
+    const table = mounts();
+    const after = mountsByPoint(table);
     walk.mounts = after;
+    this.sinks.mounts?.(table);
     const points = new Set([...before.keys(), ...after.keys()]);
     for (const point of points)
       if (before.get(point)?.id !== after.get(point)?.id) this.remounted(running, point, after.has(point));

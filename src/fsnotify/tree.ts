@@ -20,9 +20,27 @@ export interface Former {
   readonly doing: Doing;
 }
 
+/** How much may be known below one top directory, and is: the files of one container take no room from others. */
+export class Share {
+  readonly maxEntries: number;
+  readonly maxDirectories: number;
+  entries = 0;
+  directories = 0;
+  /** Not kept, because there were too many. */
+  refusedEntries = 0;
+
+  constructor(maxEntries: number, maxDirectories: number) {
+    this.maxEntries = maxEntries;
+    this.maxDirectories = maxDirectories;
+  }
+}
+
 export class DirectoryNode {
   /** The reader's number; 0 while nothing watches it. */
-  id: number;
+  id = 0;
+  /** Of a top directory. */
+  readonly base: string;
+  share: Share;
   parent: DirectoryNode | undefined;
   name: string;
   former: Former | undefined;
@@ -30,17 +48,25 @@ export class DirectoryNode {
   readonly entries = new Map<string, Entry>();
   readonly pending = new Map<string, Pending>();
 
-  constructor(id: number, parent: DirectoryNode | undefined, name: string) {
-    this.id = id;
+  constructor(parent: DirectoryNode | undefined, name: string, share: Share, base = '') {
     this.parent = parent;
     this.name = name;
+    this.share = share;
+    this.base = base;
+  }
+
+  get top(): DirectoryNode {
+    let node: DirectoryNode = this;
+    while (node.parent !== undefined) node = node.parent;
+    return node;
   }
 
   /** Empty for the root directory. */
   get prefix(): string {
     const names: string[] = [];
-    for (let node: DirectoryNode = this; node.parent !== undefined; node = node.parent) names.push(node.name);
-    return names.length === 0 ? '' : `/${names.reverse().join('/')}`;
+    let node: DirectoryNode = this;
+    for (; node.parent !== undefined; node = node.parent) names.push(node.name);
+    return names.length === 0 ? node.base : `${node.base}/${names.reverse().join('/')}`;
   }
 
   get path(): string {
@@ -60,19 +86,26 @@ export class DirectoryNode {
 }
 
 export class DirectoryTree {
-  readonly root = new DirectoryNode(0, undefined, '');
+  readonly root: DirectoryNode;
+  /** The directories without a parent: the root directory, and those of containers. */
+  private readonly tops = new Map<string, DirectoryNode>();
   private readonly byId = new Map<number, DirectoryNode>();
-  readonly maxEntries: number;
-  entries = 0;
-  /** Not kept, because there were too many. */
-  refusedEntries = 0;
 
-  constructor(maxEntries: number) {
-    this.maxEntries = maxEntries;
+  constructor(maxEntries: number, maxDirectories = Number.POSITIVE_INFINITY) {
+    this.root = new DirectoryNode(undefined, '', new Share(maxEntries, maxDirectories));
+    this.tops.set('', this.root);
   }
 
   get directories(): number {
     return this.byId.size;
+  }
+
+  get entries(): number {
+    return this.sum(({ entries }) => entries);
+  }
+
+  get refusedEntries(): number {
+    return this.sum(({ refusedEntries }) => refusedEntries);
   }
 
   get(id: number): DirectoryNode | undefined {
@@ -86,10 +119,32 @@ export class DirectoryTree {
   }
 
   add(id: number, parent: DirectoryNode, name: string): DirectoryNode {
-    const node = new DirectoryNode(0, parent, name);
+    const node = new DirectoryNode(parent, name, parent.share);
     parent.children.set(name, node);
+    node.share.directories++;
     this.setId(node, id);
     return node;
+  }
+
+  addTop(id: number, path: string, share: Share): DirectoryNode {
+    const node = new DirectoryNode(undefined, '', share, path);
+    this.tops.set(path, node);
+    node.share.directories++;
+    this.setId(node, id);
+    return node;
+  }
+
+  top(path: string): DirectoryNode | undefined {
+    return this.tops.get(path);
+  }
+
+  allTops(): IterableIterator<DirectoryNode> {
+    return this.tops.values();
+  }
+
+  /** Whether it's still where it says. */
+  has(node: DirectoryNode): boolean {
+    return node.parent === undefined ? this.tops.get(node.base) === node : node.parent.children.get(node.name) === node;
   }
 
   /** Takes a directory out of its place, with all beneath. */
@@ -101,40 +156,60 @@ export class DirectoryTree {
     node.parent = parent;
     node.name = name;
     parent.children.set(name, node);
+    if (node.share === parent.share) return;
+    for (const one of node.all()) {
+      this.count(one, -1);
+      one.share = parent.share;
+      this.count(one, 1);
+    }
   }
 
   /** Forgets it and all beneath; the numbers that nobody needs any more. */
   remove(node: DirectoryNode): number[] {
     this.detach(node);
+    if (node.parent === undefined && this.tops.get(node.base) === node) this.tops.delete(node.base);
     const ids: number[] = [];
     for (const one of node.all()) {
       if (one.id !== 0) ids.push(one.id);
       this.setId(one, 0);
-      this.entries -= one.entries.size;
+      this.count(one, -1);
       one.entries.clear();
+      one.children.clear();
     }
     return ids;
   }
 
   setEntry(node: DirectoryNode, name: string, entry: Entry): void {
+    const { share } = node;
     if (!node.entries.has(name)) {
-      if (this.entries >= this.maxEntries) {
-        this.refusedEntries++;
+      if (share.entries >= share.maxEntries) {
+        share.refusedEntries++;
         return;
       }
-      this.entries++;
+      share.entries++;
     }
     node.entries.set(name, entry);
   }
 
   deleteEntry(node: DirectoryNode, name: string): void {
-    if (node.entries.delete(name)) this.entries--;
+    if (node.entries.delete(name)) node.share.entries--;
   }
 
-  /** The node at a path, if it's known. */
+  /** The node at a path of the host's, if it's known. */
   find(names: readonly string[]): DirectoryNode | undefined {
     let node: DirectoryNode | undefined = this.root;
     for (const name of names) node = node?.children.get(name);
     return node;
+  }
+
+  private count({ share, entries }: DirectoryNode, sign: 1 | -1): void {
+    share.directories += sign;
+    share.entries += sign * entries.size;
+  }
+
+  private sum(of: (share: Share) => number): number {
+    let total = 0;
+    for (const share of new Set([...this.tops.values()].map(top => top.share))) total += of(share);
+    return total;
   }
 }

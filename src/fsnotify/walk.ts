@@ -5,8 +5,8 @@ import type { Changes } from './changes.ts';
 import { isWalked, type Mount } from './mounts.ts';
 import { type Doing, differs, entryOf, isDirectoryMode, MASK } from './pending.ts';
 import { type FsReader, type ListedEntry, list, look } from './reader.ts';
-import type { DirectoryNode, DirectoryTree, Former } from './tree.ts';
-import type { WatchSet } from './watch-set.ts';
+import type { DirectoryNode, DirectoryTree, Former, Share } from './tree.ts';
+import type { Views } from './views.ts';
 
 const SLICE_MS = 10;
 const LIST_MAX = 65_536;
@@ -14,6 +14,7 @@ const LIST_MAX = 65_536;
 const PATH_MAX = 4_095;
 
 const ENOENT = 2;
+const EEXIST = 17;
 const ENOTDIR = 20;
 const ENOSPC = 28;
 const ELOOP = 40;
@@ -24,7 +25,7 @@ export type Appearance = 'event' | 'found' | 'silent';
 
 interface Parts {
   readonly reader: FsReader;
-  readonly set: WatchSet;
+  readonly set: Views;
   readonly tree: DirectoryTree;
   readonly changes: Changes;
   readonly accesses: boolean;
@@ -68,14 +69,24 @@ export class Walk {
     this.enqueue(tree.root, true);
   }
 
+  /** Begins at a container's directory: what is there is the state to begin with. 0 or an error number. */
+  startAt(path: string, share: Share): number {
+    const { reader, tree } = this.parts;
+    const watched = reader.watch(path, this.maskOf(path));
+    if (typeof watched === 'number') return watched;
+    // The container before has it, or the host.
+    if (tree.get(watched.id) !== undefined) return EEXIST;
+    this.enqueue(tree.addTop(watched.id, path, share), true);
+    return 0;
+  }
+
   /** Works for a while. */
   slice(nowMs: () => number): void {
     const end = nowMs() + SLICE_MS;
     for (const [node, isSilent] of this.queue) {
       if (nowMs() >= end) return;
       this.queue.delete(node);
-      if (node === this.parts.tree.root || node.parent?.children.get(node.name) === node)
-        this.scan(node, isSilent, nowMs());
+      if (this.parts.tree.has(node) && this.isThere(node.top)) this.scan(node, isSilent, nowMs());
     }
   }
 
@@ -83,7 +94,7 @@ export class Walk {
   appear(parent: DirectoryNode, name: string, target: number, how: Appearance): DirectoryNode | undefined {
     const { reader, set, tree } = this.parts;
     const path = parent.pathOf(name);
-    if (!set.descends(path) || path.length > PATH_MAX || !this.isWalkable(path)) {
+    if (!set.descends(path) || path.length > PATH_MAX || !this.isWalkable(path) || this.isFull(parent, name)) {
       if (target !== 0) reader.ignore(target);
       return undefined;
     }
@@ -130,6 +141,28 @@ export class Walk {
     for (const id of this.parts.tree.remove(node)) this.parts.reader.forget(id);
   }
 
+  /** Whether a container has no room for one more directory. */
+  private isFull(parent: DirectoryNode, name: string): boolean {
+    const { directories, maxDirectories } = parent.share;
+    if (directories < maxDirectories || parent.children.has(name)) return false;
+    this.unwatched++;
+    this.parts.note(
+      'fs_container_directories',
+      `${parent.top.base} has more than ${maxDirectories} directories to watch: what happens in the others goes unseen`,
+    );
+    return true;
+  }
+
+  /** A container may have ended: then another, or nothing, is where its root was. */
+  private isThere(top: DirectoryNode): boolean {
+    const { reader, tree } = this.parts;
+    if (top === tree.root) return true;
+    const watched = reader.watch(top.base, this.maskOf(top.base));
+    if (typeof watched === 'number' || watched.id === top.id) return typeof watched !== 'number';
+    if (tree.get(watched.id) === undefined) reader.forget(watched.id);
+    return false;
+  }
+
   /** Whether its file system is one that holds files and answers. */
   private isWalkable(path: string): boolean {
     const mount = this.mounts.get(path);
@@ -157,7 +190,7 @@ export class Walk {
       );
     }
     if (node.former !== undefined) this.settle(node, node.former);
-    const found: Doing = { pid: 0, pidAlive: false, timeMs: Date.now(), teller: 'scan' };
+    const found: Doing = { pid: 0, timeMs: Date.now(), teller: 'scan' };
     for (const entry of listing.entries) {
       const path = node.pathOf(entry.name);
       if (isDirectoryMode(entry.mode)) this.scanDirectory(node, entry, isSilent, found);
