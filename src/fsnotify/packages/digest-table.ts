@@ -1,5 +1,5 @@
 // What packages have: a path's digest and whose it is, for some hundred thousand files in a few megabytes. A path is kept as 64 bits of
-// hash and a digest as its first 16 bytes. Pure.
+// hash and a digest as its first 16 bytes. It grows by whole segments, so that nothing is ever copied. Pure.
 
 import type { FileHashes, HashAlgorithm } from '../../core/event.ts';
 
@@ -16,30 +16,37 @@ export interface Owned<Owner> {
   matches(hashes: FileHashes): boolean;
 }
 
+const SEGMENT = 65_536;
+const SLOTS = SEGMENT * 2;
 const DIGEST_BYTES = 16;
 const ALGORITHMS: readonly HashAlgorithm[] = ['md5', 'sha1', 'sha256'];
 const HEX_LENGTHS: readonly number[] = [32, 40, 64];
+
+/** What is known of {@link SEGMENT} files. */
+class Segment {
+  count = 0;
+  readonly low = new Uint32Array(SEGMENT);
+  readonly high = new Uint32Array(SEGMENT);
+  readonly owner = new Uint32Array(SEGMENT);
+  readonly algorithm = new Uint8Array(SEGMENT);
+  readonly digests = Buffer.alloc(SEGMENT * DIGEST_BYTES);
+  /** Entry + 1 by hash, open addressing. */
+  readonly slots = new Uint32Array(SLOTS);
+}
 
 export class DigestTable<Owner> {
   /** More than there was room for. */
   refused = 0;
   private readonly aliases: readonly Alias[];
   private readonly max: number;
+  private readonly segments: Segment[] = [];
   private readonly owners: (Owner | undefined)[] = [];
+  private readonly perOwner: number[] = [];
   private count = 0;
   private live = 0;
-  private readonly perOwner: number[] = [];
-  /** By entry. */
-  private low = new Uint32Array(1024);
-  private high = new Uint32Array(1024);
-  private ownerOf = new Uint32Array(1024);
-  private kind = new Uint8Array(1024);
-  private digests = Buffer.alloc(1024 * DIGEST_BYTES);
-  /** Entry + 1 by hash, open addressing; at most half full. */
-  private slots = new Uint32Array(4096);
   /** The last path's hash. */
-  private hashLow = 0;
-  private hashHigh = 0;
+  private low = 0;
+  private high = 0;
 
   constructor(aliases: readonly Alias[], max: number) {
     this.aliases = aliases;
@@ -52,7 +59,7 @@ export class DigestTable<Owner> {
 
   /** Mostly what was removed: better made anew. */
   get isStale(): boolean {
-    return this.count > 65_536 && this.live < this.count / 2;
+    return this.count > SEGMENT && this.live < this.count / 2;
   }
 
   addOwner(owner: Owner): number {
@@ -67,10 +74,7 @@ export class DigestTable<Owner> {
     this.live -= this.perOwner[index]!;
   }
 
-  /**
-   * The path is `bytes` from `start` to `end`, without its first slash; the digest stands in hex in `hex` at `at`. False where it
-   * isn't one.
-   */
+  /** The path is `bytes` from `start` to `end`, without its first slash; the digest stands in `hex` from `at` on. False where it's none. */
   add(owner: number, bytes: Buffer, start: number, end: number, hex: Buffer, at: number, length: number): boolean {
     const algorithm = HEX_LENGTHS.indexOf(length);
     if (algorithm < 0 || !isHex(hex, at, at + length)) return false;
@@ -78,94 +82,77 @@ export class DigestTable<Owner> {
       this.refused++;
       return true;
     }
-    if (this.count === this.low.length) this.grow();
+    let segment = this.segments.at(-1);
+    if (segment === undefined || segment.count === SEGMENT) {
+      segment = new Segment();
+      this.segments.push(segment);
+    }
     this.hash(bytes, start, end);
-    const entry = this.count++;
-    this.low[entry] = this.hashLow;
-    this.high[entry] = this.hashHigh;
-    this.ownerOf[entry] = owner;
-    this.kind[entry] = algorithm;
+    const entry = segment.count++;
+    segment.low[entry] = this.low;
+    segment.high[entry] = this.high;
+    segment.owner[entry] = owner;
+    segment.algorithm[entry] = algorithm;
     for (let i = 0; i < DIGEST_BYTES; i++)
-      this.digests[entry * DIGEST_BYTES + i] = (nibble(hex[at + 2 * i]!) << 4) | nibble(hex[at + 2 * i + 1]!);
-    this.place(entry);
-    this.perOwner[owner]!++;
+      segment.digests[entry * DIGEST_BYTES + i] = (nibble(hex[at + 2 * i]!) << 4) | nibble(hex[at + 2 * i + 1]!);
+    let slot = this.low % SLOTS;
+    while (segment.slots[slot] !== 0) slot = (slot + 1) % SLOTS;
+    segment.slots[slot] = entry + 1;
+    this.count++;
     this.live++;
+    this.perOwner[owner]!++;
     return true;
   }
 
-  /** Who has something at this path; `path` without its first slash. */
+  /** Who has something at this path, which has no first slash. */
   find(path: Buffer): Owned<Owner>[] {
     this.hash(path, 0, path.length);
-    const mask = this.slots.length - 1;
     const found: Owned<Owner>[] = [];
-    for (let at = this.hashLow & mask; this.slots[at] !== 0; at = (at + 1) & mask) {
-      const entry = this.slots[at]! - 1;
-      if (this.low[entry] !== this.hashLow || this.high[entry] !== this.hashHigh) continue;
-      const owner = this.owners[this.ownerOf[entry]!];
-      if (owner !== undefined) found.push(this.owned(entry, owner));
+    for (const segment of this.segments) {
+      const { slots, low, high, owner } = segment;
+      for (let slot = this.low % SLOTS; slots[slot] !== 0; slot = (slot + 1) % SLOTS) {
+        const entry = slots[slot]! - 1;
+        if (low[entry] !== this.low || high[entry] !== this.high) continue;
+        const one = this.owners[owner[entry]!];
+        if (one !== undefined) found.push(owned(segment, entry, one));
+      }
     }
     return found;
   }
 
-  private owned(entry: number, owner: Owner): Owned<Owner> {
-    const algorithm = ALGORITHMS[this.kind[entry]!]!;
-    const at = entry * DIGEST_BYTES;
-    const wanted = this.digests.toString('hex', at, at + DIGEST_BYTES);
-    return { owner, algorithm, matches: hashes => hashes[algorithm]?.startsWith(wanted) === true };
-  }
-
-  private place(entry: number): void {
-    const mask = this.slots.length - 1;
-    let at = this.low[entry]! & mask;
-    while (this.slots[at] !== 0) at = (at + 1) & mask;
-    this.slots[at] = entry + 1;
-  }
-
-  private grow(): void {
-    const size = this.low.length * 2;
-    const larger = (old: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => {
-      const made = new Uint32Array(size);
-      made.set(old);
-      return made;
-    };
-    this.low = larger(this.low);
-    this.high = larger(this.high);
-    this.ownerOf = larger(this.ownerOf);
-    const kind = new Uint8Array(size);
-    kind.set(this.kind);
-    this.kind = kind;
-    const digests = Buffer.alloc(size * DIGEST_BYTES);
-    this.digests.copy(digests);
-    this.digests = digests;
-    this.slots = new Uint32Array(size * 4);
-    for (let entry = 0; entry < this.count; entry++) this.place(entry);
-  }
-
   /** Two FNV-like hashes in one pass, of the path with its symbolic directory replaced. */
   private hash(bytes: Buffer, start: number, end: number): void {
-    this.hashLow = 0x811c9dc5;
-    this.hashHigh = 0x9747b28c;
-    const alias = this.aliases.find(({ from }) => startsWith(bytes, start, end, from));
-    if (alias === undefined) this.mix(bytes, start, end);
-    else {
+    this.low = 0x811c9dc5;
+    this.high = 0x9747b28c;
+    let from = start;
+    for (const alias of this.aliases) {
+      if (!startsWith(bytes, start, end, alias.from)) continue;
       this.mix(alias.to, 0, alias.to.length);
-      this.mix(bytes, start + alias.from.length, end);
+      from += alias.from.length;
+      break;
     }
-    this.hashLow = (this.hashLow ^ (this.hashHigh >>> 15)) >>> 0;
-    this.hashHigh >>>= 0;
+    this.mix(bytes, from, end);
+    this.low = (this.low ^ (this.high >>> 15)) >>> 0;
+    this.high >>>= 0;
   }
 
   private mix(bytes: Buffer, start: number, end: number): void {
-    let [low, high] = [this.hashLow, this.hashHigh];
+    let [low, high] = [this.low, this.high];
     for (let i = start; i < end; i++) {
       const byte = bytes[i]!;
       low = Math.imul(low ^ byte, 0x01000193);
       high = Math.imul(high ^ byte, 0x5bd1e995);
       high ^= high >>> 13;
     }
-    this.hashLow = low;
-    this.hashHigh = high;
+    this.low = low;
+    this.high = high;
   }
+}
+
+function owned<Owner>({ algorithm: algorithms, digests }: Segment, entry: number, owner: Owner): Owned<Owner> {
+  const algorithm = ALGORITHMS[algorithms[entry]!]!;
+  const wanted = digests.toString('hex', entry * DIGEST_BYTES, (entry + 1) * DIGEST_BYTES);
+  return { owner, algorithm, matches: hashes => hashes[algorithm]?.startsWith(wanted) === true };
 }
 
 /** 0–15, or more for what is no hex digit. */

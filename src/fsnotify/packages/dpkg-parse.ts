@@ -82,21 +82,28 @@ export function parseDiversions(text: string): Diversion[] {
   return found;
 }
 
-const MD5_LENGTH = 32;
+export const MD5_LENGTH = 32;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
 const SLASH = 0x2f;
 
-/** deb-md5sums(5): `digest  path` a line. `each` gets where the digest begins, and where the path does (without a first slash) and ends. */
-export function parseMd5sums(bytes: Buffer, each: (digest: number, start: number, end: number) => void): void {
-  for (let at = 0; at < bytes.length; ) {
-    let end = bytes.indexOf(NEWLINE, at);
+/** A line of a list: where its digest begins, and where its path does (without a first slash) and ends. */
+export interface DigestLine {
+  readonly digest: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** deb-md5sums(5): `digest  path`. */
+export function* parseMd5sums(bytes: Buffer): Generator<DigestLine> {
+  for (let digest = 0; digest < bytes.length; ) {
+    let end = bytes.indexOf(NEWLINE, digest);
     if (end < 0) end = bytes.length;
-    let start = at + MD5_LENGTH + 2;
+    let start = digest + MD5_LENGTH + 2;
     if (start < end && bytes[start - 2] === SPACE && bytes[start - 1] === SPACE) {
       if (bytes[start] === SLASH) start++;
-      each(at, start, end);
+      yield { digest, start, end };
     }
-    at = end + 1;
+    digest = end + 1;
   }
 }

@@ -3,7 +3,14 @@
 import type { FileHashes, FilePackage, HashAlgorithm } from '../../core/event.ts';
 import { safeText, textBytes } from '../../core/text.ts';
 import { type Alias, DigestTable, type Owned } from './digest-table.ts';
-import { type Diversion, type DpkgPackage, parseDiversions, parseMd5sums, parseStatus } from './dpkg-parse.ts';
+import {
+  type Diversion,
+  type DpkgPackage,
+  MD5_LENGTH,
+  parseDiversions,
+  parseMd5sums,
+  parseStatus,
+} from './dpkg-parse.ts';
 import { findAliases, namesIn, readRegular, stampOf } from './files.ts';
 import type { Installed } from './installed.ts';
 import { Slices } from './slices.ts';
@@ -14,7 +21,6 @@ const STATUS_MAX_BYTES = 128 * 1024 * 1024;
 const LIST_MAX_BYTES = 32 * 1024 * 1024;
 const DIVERSIONS_MAX_BYTES = 4 * 1024 * 1024;
 const LIST = '.md5sums';
-const MD5_LENGTH = 32;
 
 /** A package's list as it was read. */
 interface List {
@@ -22,17 +28,16 @@ interface List {
   readonly owner: number;
 }
 
-/** The owners are the packages' names as their lists have them: `libc6:amd64`. */
-type Table = DigestTable<string>;
-
 export class Dpkg implements Installed {
   readonly manager = 'dpkg';
   private readonly database: string;
   private readonly aliases: readonly Alias[];
-  private files: Table;
-  private conffiles: Table;
+  /** The owners are the packages' names as their lists have them: `libc6:amd64`. */
+  private table: DigestTable<string>;
+  /** Their owners in the table once more, for what only the status has. */
+  private conffileOwners: number[] = [];
   private readonly lists = new Map<string, List>();
-  private packages = new Map<string, DpkgPackage>();
+  private packages = new Map<string, Pick<DpkgPackage, 'name' | 'version'>>();
   private diversions: readonly Diversion[] = [];
   private stamps: Readonly<Record<string, string | undefined>> = {};
   private unread = 0;
@@ -40,8 +45,7 @@ export class Dpkg implements Installed {
   constructor(root: string) {
     this.database = `${root}/var/lib/dpkg`;
     this.aliases = findAliases(root);
-    this.files = this.emptyTable();
-    this.conffiles = this.emptyTable();
+    this.table = new DigestTable(this.aliases, FILES_MAX);
   }
 
   get isThere(): boolean {
@@ -56,8 +60,8 @@ export class Dpkg implements Installed {
   counters(): { packages: number; files: number; refused: number } {
     return {
       packages: this.lists.size,
-      files: this.files.files + this.conffiles.files,
-      refused: this.files.refused + this.conffiles.refused + this.unread,
+      files: this.table.files,
+      refused: this.table.refused + this.unread,
     };
   }
 
@@ -66,10 +70,20 @@ export class Dpkg implements Installed {
     const stamps = this.stampsNow();
     const slices = new Slices();
     this.unread = 0;
+    if (this.table.isStale) {
+      this.table = new DigestTable(this.aliases, FILES_MAX);
+      this.lists.clear();
+      this.conffileOwners = [];
+      this.stamps = {};
+    }
     if (stamps.status !== this.stamps.status) await this.loadStatus(slices);
     if (stamps.diversions !== this.stamps.diversions) {
       const content = readRegular(`${this.database}/diversions`, DIVERSIONS_MAX_BYTES);
-      this.diversions = content === undefined ? [] : parseDiversions(safeText(content));
+      this.diversions = (content === undefined ? [] : parseDiversions(safeText(content))).map(({ from, to, by }) => ({
+        from: this.real(from),
+        to: this.real(to),
+        by,
+      }));
     }
     if (stamps.info !== this.stamps.info) await this.loadLists(slices);
     this.stamps = stamps;
@@ -97,18 +111,24 @@ export class Dpkg implements Installed {
   }
 
   private owned(path: string): Owned<string>[] {
+    if (this.diversions.length === 0) return this.at(path);
+    const real = this.real(path);
     for (const { from, to, by } of this.diversions) {
-      if (path === to) return this.at(from).filter(({ owner }) => owner.replace(/:.*/, '') !== by);
-      if (path === from) return this.at(from).filter(({ owner }) => owner.replace(/:.*/, '') === by);
+      if (real === to) return this.at(from).filter(({ owner }) => owner.replace(/:.*/, '') !== by);
+      if (real === from) return this.at(from).filter(({ owner }) => owner.replace(/:.*/, '') === by);
     }
     return this.at(path);
   }
 
+  /** As the table takes it too. */
+  private real(path: string): string {
+    for (const { from, to } of this.aliases)
+      if (path.startsWith(`/${from}`)) return `/${to}${path.slice(1 + from.length)}`;
+    return path;
+  }
+
   private at(path: string): Owned<string>[] {
-    const bytes = textBytes(path).subarray(1);
-    // A configuration file's digest may stand in both; its package's new version is first in the status.
-    const found = this.conffiles.find(bytes);
-    return found.length > 0 ? found : this.files.find(bytes);
+    return this.table.find(textBytes(path).subarray(1));
   }
 
   private async loadStatus(slices: Slices): Promise<void> {
@@ -118,29 +138,26 @@ export class Dpkg implements Installed {
       return;
     }
     await slices.pause();
-    const packages = new Map<string, DpkgPackage>();
-    const conffiles = this.emptyTable();
-    for (const [list, one] of parseStatus(content)) {
+    const packages = new Map<string, Pick<DpkgPackage, 'name' | 'version'>>();
+    for (const owner of this.conffileOwners) this.table.removeOwner(owner);
+    this.conffileOwners = [];
+    for (const [list, { conffiles, ...one }] of parseStatus(content)) {
       if (packages.size === PACKAGES_MAX) break;
       packages.set(list, one);
-      if (one.conffiles.length === 0) continue;
-      const owner = conffiles.addOwner(list);
-      for (const { path, md5 } of one.conffiles) {
+      if (conffiles.length === 0) continue;
+      const owner = this.table.addOwner(list);
+      this.conffileOwners.push(owner);
+      for (const { path, md5 } of conffiles) {
         const bytes = textBytes(path);
-        conffiles.add(owner, bytes, 1, bytes.length, Buffer.from(md5), 0, md5.length);
+        this.table.add(owner, bytes, 1, bytes.length, Buffer.from(md5), 0, MD5_LENGTH);
       }
       await slices.pause();
     }
     this.packages = packages;
-    this.conffiles = conffiles;
   }
 
   private async loadLists(slices: Slices): Promise<void> {
     const there = new Set<string>();
-    if (this.files.isStale) {
-      this.files = this.emptyTable();
-      this.lists.clear();
-    }
     for (const file of namesIn(`${this.database}/info`)) {
       if (!file.endsWith(LIST)) continue;
       if (there.size === PACKAGES_MAX) {
@@ -149,37 +166,36 @@ export class Dpkg implements Installed {
       }
       const name = file.slice(0, -LIST.length);
       there.add(name);
-      this.loadList(name, `${this.database}/info/${file}`);
+      await this.loadList(name, `${this.database}/info/${file}`, slices);
       await slices.pause();
     }
     for (const [name, { owner }] of this.lists) {
       if (there.has(name)) continue;
-      this.files.removeOwner(owner);
+      this.table.removeOwner(owner);
       this.lists.delete(name);
     }
   }
 
-  private loadList(name: string, path: string): void {
+  private async loadList(name: string, path: string, slices: Slices): Promise<void> {
     const stamp = stampOf(path);
     const known = this.lists.get(name);
     if (stamp === undefined || stamp === known?.stamp) return;
-    if (known !== undefined) this.files.removeOwner(known.owner);
-    const owner = this.files.addOwner(name);
+    if (known !== undefined) this.table.removeOwner(known.owner);
+    const owner = this.table.addOwner(name);
     this.lists.set(name, { stamp, owner });
     const content = readRegular(path, LIST_MAX_BYTES);
-    if (content === undefined) this.unread++;
-    else
-      parseMd5sums(content, (digest, start, end) =>
-        this.files.add(owner, content, start, end, content, digest, MD5_LENGTH),
-      );
+    if (content === undefined) {
+      this.unread++;
+      return;
+    }
+    for (const { digest, start, end } of parseMd5sums(content)) {
+      this.table.add(owner, content, start, end, content, digest, MD5_LENGTH);
+      if (slices.isOver) await slices.pause();
+    }
   }
 
   private stampsNow(): Readonly<Record<'status' | 'info' | 'diversions', string | undefined>> {
     const stamp = (name: string): string | undefined => stampOf(`${this.database}/${name}`);
     return { status: stamp('status'), info: stamp('info'), diversions: stamp('diversions') };
-  }
-
-  private emptyTable(): Table {
-    return new DigestTable(this.aliases, FILES_MAX);
   }
 }

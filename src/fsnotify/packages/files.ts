@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, realp
 import type { Alias } from './digest-table.ts';
 
 /** A file's content; undefined where it isn't there, isn't a regular file, or is larger than `maxBytes`. */
-export function readRegular(path: string, maxBytes: number): Buffer | undefined {
+export function readRegular(path: string | Buffer, maxBytes: number): Buffer | undefined {
   let fd: number | undefined;
   try {
     // What isn't a regular file isn't even opened; should it become one's name meanwhile, opening doesn't wait.

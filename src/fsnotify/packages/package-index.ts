@@ -14,7 +14,6 @@ export interface PackageCounters {
   readonly files: number;
   /** What there was no room for, or what wasn't understood. */
   readonly refused: number;
-  readonly loads: number;
 }
 
 export class PackageIndex {
@@ -23,7 +22,6 @@ export class PackageIndex {
   private readonly noted = new Set<string>();
   private lookedMs = Number.NEGATIVE_INFINITY;
   private loading: Promise<void> | undefined;
-  private loads = 0;
   private isStopped = false;
 
   /** `root` is where the host's file system is. */
@@ -81,7 +79,6 @@ export class PackageIndex {
       packages: sum(one => one.packages),
       files: sum(one => one.files),
       refused: sum(one => one.refused),
-      loads: this.loads,
     };
   }
 
@@ -92,7 +89,6 @@ export class PackageIndex {
 
   private async load(changed: readonly Installed[]): Promise<void> {
     for (const one of changed) {
-      this.loads++;
       const message = await one.load();
       if (message === undefined || this.noted.has(message) || this.isStopped) continue;
       this.noted.add(message);

@@ -36,6 +36,8 @@ export class Rpm implements Installed {
   readonly manager = 'rpm';
   private readonly root: string;
   private readonly program: string;
+  private readonly timeoutMs: number;
+  private readonly pauseMs: number;
   private readonly database: string;
   private table: Table;
   private stamp: string | undefined;
@@ -45,9 +47,11 @@ export class Rpm implements Installed {
   private odd = 0;
   private child: Bun.Subprocess<'ignore', 'pipe', 'ignore'> | undefined;
 
-  constructor(root: string, program = `${root}/usr/bin/rpm`) {
+  constructor(root: string, { program = `${root}/usr/bin/rpm`, timeoutMs = TIMEOUT_MS, pauseMs = PAUSE_MS } = {}) {
     this.root = root;
     this.program = program;
+    this.timeoutMs = timeoutMs;
+    this.pauseMs = pauseMs;
     const databases = DATABASES.map(path => `${root}/${path}`);
     this.database = databases.find(path => stampOfDatabase(path) !== '') ?? databases[0]!;
     this.table = new DigestTable([], 0);
@@ -66,7 +70,7 @@ export class Rpm implements Installed {
   }
 
   async load(): Promise<string | undefined> {
-    if (performance.now() - this.endedMs < PAUSE_MS) return undefined;
+    if (performance.now() - this.endedMs < this.pauseMs) return undefined;
     const stamp = stampOfDatabase(this.database);
     const answer = new RpmAnswer(new DigestTable(findAliases(this.root), FILES_MAX));
     const failure = await this.ask(answer);
@@ -114,9 +118,9 @@ export class Rpm implements Installed {
       this.child = child;
       setPriority(child.pid, NICE);
       timer = setTimeout(() => {
-        failure = `didn't answer in ${TIMEOUT_MS / 1000} seconds`;
+        failure = `didn't answer in ${this.timeoutMs / 1000} seconds`;
         child.kill('SIGKILL');
-      }, TIMEOUT_MS);
+      }, this.timeoutMs);
       for await (const chunk of child.stdout) {
         if (answer.take(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))) continue;
         failure = 'answered too much';
