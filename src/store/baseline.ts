@@ -22,6 +22,11 @@ const SLICE_MS = 10;
 const BUSY_MS = 20;
 /** After so many it's no short transaction. */
 const BUSY_MAX = 60;
+/** Renamed directories of which the files wait for their new names. */
+const MOVES_MAX = 1_000;
+const PAGE = 250;
+/** For what is left at the end. */
+const CLOSE_MS = 2_000;
 /** Between looks whether the file is there, or can be had now. */
 const LOOK_MS = 60_000;
 
@@ -34,11 +39,20 @@ interface Change {
   readonly state: FileState | undefined;
 }
 
+/** Of what is beneath a directory; the prefixes end with a slash. */
+interface Move {
+  readonly from: string;
+  readonly to: string;
+  /** The last path that was moved. */
+  at: string;
+}
+
 export class BaselineStore {
   /** Where the baseline isn't whole yet: what is noted there of an unknown path is accepted with it. */
   isFilling: (path: string) => boolean;
   readonly #options: BaselineStoreOptions;
   readonly #unwritten = new Map<string, Change>();
+  readonly #moves: Move[] = [];
   #file: BaselineFile | undefined;
   #meta: BaselineMeta | undefined;
   #metaUnwritten = false;
@@ -88,6 +102,12 @@ export class BaselineStore {
     this.#change(path, { how: 'forget', state: undefined });
   }
 
+  /** A directory has another name now, and what is beneath with it: that is done beside everything else. */
+  moved(from: string, to: string): void {
+    if (this.#moves.length >= MOVES_MAX) this.#dropped++;
+    else this.#moves.push({ from: `${from}/`, to: `${to}/`, at: `${from}/` });
+  }
+
   /** What the file has behind a path, in the order of paths; what was noted a moment ago may be missing. */
   knownFrom(path: string, most: number): BaselineEntry[] {
     return this.#ask(file => file.knownFrom(path, most), []);
@@ -112,7 +132,9 @@ export class BaselineStore {
 
   close(): void {
     if (this.#writing !== undefined) clearImmediate(this.#writing);
-    this.#write(Number.POSITIVE_INFINITY);
+    const endMs = performance.now() + CLOSE_MS;
+    while (this.#write(endMs - performance.now()) && this.#moveSome() && performance.now() < endMs);
+    this.#dropped += this.#unwritten.size;
     this.#release();
   }
 
@@ -147,15 +169,35 @@ export class BaselineStore {
 
   /** Now, and as long as there is more; after a failure not before the next tick. */
   #writeBeside(): void {
-    if (this.#writing !== undefined || !this.#write(SLICE_MS) || this.#unwritten.size === 0) return;
+    if (this.#writing !== undefined || !this.#write(SLICE_MS) || !(this.#moveSome() || this.#unwritten.size > 0))
+      return;
     this.#writing = setImmediate(() => {
       this.#writing = undefined;
       this.#writeBeside();
     });
   }
 
+  /** Once all else is written, so that the file has what is to be moved. False where there is nothing to do. */
+  #moveSome(): boolean {
+    const [move] = this.#moves;
+    if (move === undefined || this.#unwritten.size > 0) return false;
+    const { from, to, at } = move;
+    const page = this.knownFrom(at, PAGE).filter(({ path }) => path.startsWith(from));
+    for (const { path, state } of page) {
+      const target = to + path.slice(from.length);
+      // What was noted there since is newer.
+      if (this.previous(target) === undefined) this.note(target, state);
+      this.note(path, undefined);
+      move.at = path;
+    }
+    if (page.length < PAGE) this.#moves.shift();
+    return true;
+  }
+
+  /** Whether nothing kept it from being done. */
   #write(forMs: number): boolean {
-    if (this.#file === undefined || (this.#unwritten.size === 0 && !this.#metaUnwritten)) return false;
+    if (this.#file === undefined) return false;
+    if (this.#unwritten.size === 0 && !this.#metaUnwritten) return true;
     const end = performance.now() + forMs;
     const written: [string, Change][] = [];
     let isMetaWritten = false;

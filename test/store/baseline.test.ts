@@ -117,6 +117,21 @@ describe('what is known', () => {
     expect(kept(f => [f.size, f.known('/a')])).toEqual([2, OTHER]);
   });
 
+  test('goes with its directory, to the last file of it, and never over what is newer', () => {
+    const store = filled();
+    for (let i = 0; i < 600; i++) store.note(`/dir/${i}`, FILE);
+    store.note('/dir2', FILE);
+    store.moved('/dir', '/to');
+    store.moved('/to', '/there');
+    store.note('/there/5', OTHER);
+    expect(store.previous('/dir/7')).toEqual(FILE);
+    store.close();
+    const paths = kept(f => f.knownFrom('', 999).map(entry => entry.path));
+    expect(paths).toHaveLength(602);
+    expect(paths.filter(path => path.startsWith('/there/'))).toHaveLength(600);
+    expect(kept(f => [f.known('/there/5'), f.known('/there/599'), f.known('/dir2')])).toEqual([OTHER, FILE, FILE]);
+  });
+
   test('is written beside everything else, the rest of it when it is closed', async () => {
     const store = open();
     for (let i = 0; i < 20_000; i++) store.note(`/${i}`, FILE);
