@@ -100,7 +100,7 @@ describe('reads of files', () => {
     [{ TargetFilename: '/etc/shadow' }, ['path=/etc/shadow']],
     [{ 'file.path': '/etc/shadow' }, ['path=/etc/shadow']],
     [{ 'TargetFilename|startswith': '/etc/shad' }, ['path=/etc/shadow']],
-    [{ 'TargetFilename|startswith': '/etc/ssl/' }, ['path=/etc/ssl/private', 'dir=/etc/ssl']],
+    [{ 'TargetFilename|startswith': '/etc/ssl/' }, ['dir=/etc/ssl']],
     [{ 'TargetFilename|contains': '/.ssh/id_' }, ['path=/root/.ssh/id_rsa']],
     [{ TargetFilename: '/etc/shadow', 'Image|endswith': '/cat' }, ['path=/etc/shadow']],
     [{ Image: '/bin/cat' }, []],

@@ -170,7 +170,7 @@ class Planner {
     if (need.access === 'read' || need.access === 'open') {
       // Only what is there can be read.
       for (const name of this.host.list(folder)) {
-        if (!matches(name)) continue;
+        if (!matches(name) || (need.access === 'open' && this.host.isDirectory(`${folder}/${name}`))) continue;
         if (UNFIT.test(name)) this.note(`"${need.path}": a file whose name no watch takes is left out`);
         else this.file(`${folder}/${name}`, need);
       }
