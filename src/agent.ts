@@ -130,6 +130,8 @@ export class Agent {
       facts: this.liveFacts,
       host: this.host,
       ruleset: () => this.rules.ruleset,
+      whoPatterns: () => this.files.whoPatterns,
+      onEvent: event => this.files.audited(event),
     });
     this.files = new LiveFiles({ run, auditReadUpToMs: () => this.audit.readUpToMs() });
     this.logs = new LiveLogs(run);
@@ -149,6 +151,7 @@ export class Agent {
     // After the source: what happens between is in its socket.
     const nowMs = Date.now();
     this.files.follow(this.rules.ruleset, nowMs);
+    if (this.files.whoPatterns.length > 0) this.audit.refreshRules();
     this.logs.follow(this.rules.ruleset, nowMs);
     this.recorder?.seed(nowMs);
     this.parts.table.seed(nowMs);

@@ -1,6 +1,7 @@
 // The audit source of a live run: what it is built from, and where what it says goes.
 
 import { join } from 'node:path';
+import type { AuditEvent } from './audit/event.ts';
 import { describeHostRules } from './audit/host-rules.ts';
 import { kernelRules } from './audit/kernel-setup.ts';
 import type { Loss } from './audit/loss.ts';
@@ -25,6 +26,10 @@ export interface LiveAuditOptions {
   readonly facts: HostFacts;
   readonly host: HostIdentity;
   readonly ruleset: () => Ruleset;
+  /** Patterns of files of which it's asked who writes to them; none where their watcher says it. */
+  readonly whoPatterns: () => readonly string[];
+  /** Sees every event, before it means anything. */
+  readonly onEvent: (event: AuditEvent) => void;
 }
 
 export class LiveAudit {
@@ -101,7 +106,7 @@ export class LiveAudit {
           const ruleset = this.options.ruleset();
           const { records, events, audit } = run.config();
           const keep = new Set(SPARED.filter(type => records || ruleset.readsRecord(type)));
-          const needs = kernelNeeds(ruleset.needs, events, context, note);
+          const needs = kernelNeeds(ruleset.needs, events, context, note, this.options.whoPatterns());
           return wantedRules({ ...wanted, texts: audit.rules, keep, needs }, saddrFam, mode);
         },
         inspect: status => this.inspect(status.pid),
@@ -112,6 +117,7 @@ export class LiveAudit {
         event: event => {
           if (this.createdMs === 0) this.createdMs = Date.now();
           run.recorder?.audit(event, this.createdMs);
+          this.options.onEvent(event);
           const observation = this.observer.observe(event, this.createdMs);
           if (observation !== undefined) run.pipeline(observation);
         },

@@ -1,14 +1,17 @@
-// The file watcher of a live run: it runs while a loaded rule needs it, or where the configuration wants it. Here its parts meet: the
-// watcher, the inspector, what files were before, their packages, and who did it.
+// The file watcher of a live run: it runs while a loaded rule needs it, or where the configuration wants it.
 
 import { readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { FileChange } from './fsnotify/change.ts';
-import { Describer, type Found } from './fsnotify/describe.ts';
+import type { AuditEvent } from './audit/event.ts';
+import type { Note } from './audit/mode.ts';
+import type { Config } from './config/config.ts';
+import { FileKnowledge } from './file-knowledge.ts';
+import { Describer } from './fsnotify/describe.ts';
 import { FsSource } from './fsnotify/source.ts';
 import type { LiveRun } from './live-run.ts';
 import type { OutputSpec } from './output/spec.ts';
 import type { Ruleset } from './rules/ruleset.ts';
+import { watchedPaths } from './watched-paths.ts';
 
 const RELEASE_MS = 50;
 
@@ -18,9 +21,16 @@ export interface LiveFilesOptions {
   readonly auditReadUpToMs: () => number;
 }
 
+interface Running {
+  readonly source: FsSource;
+  readonly describer: Describer;
+  readonly knowledge: FileKnowledge;
+  readonly paths: readonly string[];
+}
+
 export class LiveFiles {
   private readonly options: LiveFilesOptions;
-  private running: { readonly source: FsSource; readonly describer: Describer } | undefined;
+  private running: Running | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: LiveFilesOptions) {
@@ -29,8 +39,7 @@ export class LiveFiles {
 
   /** Starts or stops the watcher, as these rules need. */
   follow(ruleset: Ruleset, nowMs: number): void {
-    const { run } = this.options;
-    const { fsnotify, sources, events } = run.config();
+    const { fsnotify, sources, events } = this.options.run.config();
     const isNeeded = fsnotify.enabled === 'auto' ? ruleset.needs.fsnotify || events : fsnotify.enabled;
     const isWanted = isNeeded && sources.includes('fsnotify');
     if (isWanted === (this.running !== undefined)) return;
@@ -38,40 +47,69 @@ export class LiveFiles {
     else this.stop();
   }
 
+  /** What audit is to be asked about, because the watcher can't say who. */
+  get whoPatterns(): readonly string[] {
+    const { running } = this;
+    return running === undefined || running.source.saysWho ? [] : running.paths;
+  }
+
+  audited(event: AuditEvent): void {
+    if (this.running?.source.saysWho === false) this.running.knowledge.audited(event);
+  }
+
   tick(nowMs: number): void {
     this.running?.source.tick(nowMs);
+    this.running?.knowledge.tick(nowMs);
   }
 
   stop(): void {
     const { running } = this;
     if (running === undefined) return;
+    const { source, describer, knowledge } = running;
     clearTimeout(this.timer);
     this.timer = undefined;
-    running.source.stop();
-    running.describer.releaseAll();
+    source.stop();
+    knowledge.stop();
+    describer.releaseAll();
+    knowledge.close();
     this.running = undefined;
   }
 
   /** Of the watcher that runs; undefined where none does. */
-  counters() {
+  counters(): Record<string, unknown> | undefined {
     const { running } = this;
     if (running === undefined) return undefined;
     const { size, hurried } = running.describer;
-    return { ...running.source.counters(), waiting: size, hurried };
+    return { ...running.source.counters(), waiting: size, hurried, ...running.knowledge.counters() };
   }
 
   private start(nowMs: number): void {
-    const { run } = this.options;
-    const { fsnotify, limits, stateDir, outputs, recordDir } = run.config();
-    const describer = new Describer(
+    const { run, auditReadUpToMs } = this.options;
+    const config = run.config();
+    const { fsnotify, limits } = config;
+    const { paths, excludes, notes } = watchedPaths(fsnotify);
+    const note = ({ level, message }: Note): void => run.log[level](message);
+    for (const message of notes) note({ code: 'fs_web', level: 'warning', message: `%web%: ${message}` });
+    const own = ownPaths(config);
+    const knowledge = new FileKnowledge({
+      config,
+      paths,
+      excludes: [...excludes, ...own],
+      note,
+      tell: change => {
+        describer.push(change);
+        this.release();
+      },
+    });
+    const describer: Describer = new Describer(
       {
-        inspect: (change, done) => done(lookAt(change)),
-        previous: () => undefined,
-        note: () => undefined,
-        packageOf: () => undefined,
-        diff: () => undefined,
-        who: () => undefined,
-        isPast: timeMs => this.options.auditReadUpToMs() >= timeMs,
+        inspect: (change, done) => knowledge.inspect(change, done),
+        previous: path => knowledge.previous(path),
+        note: (path, state) => knowledge.note(path, state),
+        packageOf: (change, state) => knowledge.packageOf(change, state),
+        diff: (path, content) => knowledge.diff(path, content),
+        who: change => knowledge.who(change),
+        isPast: timeMs => auditReadUpToMs() >= timeMs,
         tell: observation => {
           run.recorder?.file(observation);
           run.pipeline(observation);
@@ -81,9 +119,9 @@ export class LiveFiles {
     );
     const source = new FsSource(
       {
-        paths: fsnotify.paths,
-        excludes: fsnotify.exclude,
-        ownPaths: ownPaths(stateDir, outputs, recordDir),
+        paths,
+        excludes,
+        ownPaths: own,
         backend: fsnotify.backend,
         maxFiles: fsnotify.maxFiles,
         pid: process.pid,
@@ -92,17 +130,23 @@ export class LiveFiles {
         change: change => describer.push(change),
         batchEnd: () => this.release(),
         loss: (loss, fromMs, toMs) => run.sayLoss({ source: 'fsnotify', ...loss, fromMs, toMs }),
-        note: note => run.log[note.level](note.message),
+        note,
         availability: (up, message) => run.sayAvailability('fsnotify', up, message),
       },
     );
-    this.running = { source, describer };
+    this.running = { source, describer, knowledge, paths };
+    void this.begin(this.running, nowMs);
+  }
+
+  private async begin({ source, knowledge }: Running, nowMs: number): Promise<void> {
+    const { log } = this.options.run;
     const startedMs = performance.now();
-    void source.start(nowMs).then(() => {
-      const { directories, files } = source.counters();
-      const ms = Math.round(performance.now() - startedMs);
-      run.log.info(`files: watching ${files} files in ${directories} directories (looked at in ${ms} ms)`);
-    });
+    await source.start(nowMs);
+    if (this.running?.source !== source) return;
+    const { directories, files } = source.counters();
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    log.info(`files: watching ${files} files and ${directories} directories, found in ${seconds} s`);
+    await knowledge.compare();
   }
 
   private release(): void {
@@ -118,14 +162,19 @@ export class LiveFiles {
   }
 }
 
-function lookAt(_change: FileChange): Found {
-  return { warnings: [] };
+/** What the agent itself writes: also what its output was redirected into. */
+function ownPaths({ stateDir, outputs, recordDir }: Config): string[] {
+  const folders = recordDir === undefined ? [stateDir] : [stateDir, recordDir];
+  return [...folders.map(path => resolve(path)), ...outputs.flatMap(filesOf), ...[1, 2].flatMap(redirected)];
 }
 
-/** What the agent itself writes: also what its output was redirected into. */
-function ownPaths(stateDir: string, outputs: readonly OutputSpec[], recordDir: string | undefined): string[] {
-  const files = outputs.flatMap(({ path }) => (path === undefined ? [] : [resolve(path), `${resolve(path)}.*`]));
-  const folders = recordDir === undefined ? [stateDir] : [stateDir, recordDir];
-  const redirected = [1, 2].map(fd => readlinkSync(`/proc/self/fd/${fd}`)).filter(path => path.startsWith('/'));
-  return [...folders.map(path => resolve(path)), ...files, ...redirected];
+const filesOf = ({ path }: OutputSpec): string[] => (path === undefined ? [] : [resolve(path), `${resolve(path)}.*`]);
+
+function redirected(fd: number): string[] {
+  try {
+    const path = readlinkSync(`/proc/self/fd/${fd}`);
+    return path.startsWith('/') && !path.startsWith('/dev/') ? [path] : [];
+  } catch {
+    return [];
+  }
 }

@@ -104,10 +104,11 @@ export class Describer {
     const previous =
       change.previous ?? parts.previous(at) ?? (former === undefined ? undefined : parts.previous(former));
     // Where nobody looked, what the watcher saw is all that is known.
-    const state = found === UNSEEN ? seenOf(change) : found.state;
+    const isUnknown = found.state === undefined && found.warnings.length > 0;
+    const state = isUnknown ? seenOf(change) : found.state;
     if (former !== undefined) parts.note(former, undefined);
     if (kind === 'deleted') parts.note(at, undefined);
-    else if (found !== UNSEEN) parts.note(at, state);
+    else if (!isUnknown) parts.note(at, state);
     const owner = parts.packageOf(change, state);
     const diff = parts.diff(at, found.content);
     const file: FileFacts = {

@@ -22,6 +22,7 @@ import type {
   ObservationBase,
   TaskFacts,
 } from '../core/observation.ts';
+import { managerOf } from './package-managers.ts';
 import { namespaceEffect } from './roots.ts';
 import type { ProcessTable } from './table.ts';
 
@@ -86,11 +87,17 @@ function file(o: FileObservation, table: ProcessTable): FileEvent {
   const process = o.task === undefined ? undefined : actor(o, o.task, table);
   const event: Mutable<FileEvent> = extend<FileEvent>(base(o, process && table), {
     kind: o.kind,
-    file: named(o.file, table),
+    file: packaged(named(o.file, table), process),
     teller: o.teller,
   });
   if (process !== undefined) event.process = process;
   return event;
+}
+
+/** A package manager's own doing is told as such, unless the file is known to be as its package has it. */
+function packaged(file: FileFacts, process: Process | undefined): FileFacts {
+  const manager = process === undefined || file.package?.state === 'intact' ? undefined : managerOf(process);
+  return manager === undefined ? file : { ...file, package: { ...file.package, manager, state: 'installing' } };
 }
 
 /** The accounts' names, which the source doesn't know. */
