@@ -37,7 +37,7 @@ function readEnvironment(text: string, variables: Map<string, string>): void {
     if (match === null) continue;
     const [, name, raw] = match;
     const value = raw!.replace(/^(["'])(.*)\1$/, '$2');
-    if (/\$[({]?\W|\$\(|\$\{\w+\W[^}]*\}/.test(value) && !raw!.startsWith("'")) continue;
+    if (/`|\$\(|\$\{\w*[^\w}]/.test(value)) continue;
     const plain = value.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced, bare) => variables.get(braced ?? bare) ?? '');
     variables.set(name!, plain);
   }

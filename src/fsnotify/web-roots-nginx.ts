@@ -9,10 +9,6 @@ const MAIN: readonly (readonly [path: string, prefix: string])[] = [
   ['/usr/local/nginx/conf/nginx.conf', '/usr/local/nginx'],
   ['/usr/local/openresty/nginx/conf/nginx.conf', '/usr/local/openresty/nginx'],
 ];
-/** A comment, a quoted word, a sign, or a word (with `${name}` in it). */
-const TOKEN =
-  /#[^\n]*|"((?:[^"\\]|\\[^])*)"|'((?:[^'\\]|\\[^])*)'|([;{}])|((?:\$\{|\\[^]|[^\s;{}"'#\\])(?:\$\{\w+\}|\\[^]|[^\s;{}\\])*)/g;
-
 export function nginxRoots(config: ConfigReader): string[] {
   const roots: string[] = [];
   for (const [main, prefix] of MAIN) {
@@ -38,20 +34,59 @@ function directivesOf(text: string): (readonly [string, string])[] {
   let words: string[] = [];
   let depth = 0;
   let program: number | undefined;
-  for (const [all, double, single, sign] of text.matchAll(TOKEN)) {
-    if (all.startsWith('#')) continue;
-    if (sign === undefined) {
-      words.push((double ?? single ?? all).replace(/\\([^])/g, '$1'));
+  for (const { word, sign } of tokensOf(text)) {
+    if (word !== undefined) {
+      words.push(word);
       continue;
     }
     if (sign === '{') {
-      if (program === undefined && words[0]?.endsWith('_by_lua_block') === true) program = depth;
+      if (words[0]?.endsWith('_by_lua_block') === true) program ??= depth;
       depth++;
     } else if (sign === '}') {
       depth--;
-      if (program === depth) program = undefined;
+      if (program !== undefined && depth <= program) program = undefined;
     } else if (program === undefined && words.length >= 2) found.push([words[0]!, words[1]!]);
     words = [];
   }
   return found;
+}
+
+function* tokensOf(text: string): Generator<{ word?: string; sign?: string }> {
+  for (let at = 0; at < text.length; ) {
+    const c = text[at]!;
+    if (c === '#') {
+      const end = text.indexOf('\n', at);
+      at = end < 0 ? text.length : end;
+    } else if (c === ';' || c === '{' || c === '}') {
+      yield { sign: c };
+      at++;
+    } else if (/\s/.test(c)) at++;
+    else {
+      const [word, end] = wordAt(text, at);
+      yield { word };
+      at = end;
+    }
+  }
+}
+
+/** Up to a quote of its kind, or to a blank or a sign; `${name}` is no sign. */
+function wordAt(text: string, from: number): readonly [word: string, end: number] {
+  const quote = text[from] === '"' || text[from] === "'" ? text[from] : undefined;
+  let at = quote === undefined ? from : from + 1;
+  let word = '';
+  for (; at < text.length; at++) {
+    const c = text[at]!;
+    if (c === quote) return [word, at + 1];
+    if (quote === undefined && (/[\s;]/.test(c) || (/[{}]/.test(c) && !isVariable(text, at)))) break;
+    word += c === '\\' && at + 1 < text.length ? text[++at]! : c;
+  }
+  return [word, at];
+}
+
+const VARIABLE_MAX = 128;
+
+/** Whether the brace at this place is one of `${name}`. */
+function isVariable(text: string, at: number): boolean {
+  if (text[at] === '{') return text[at - 1] === '$';
+  return /\$\{\w+$/.test(text.slice(Math.max(0, at - VARIABLE_MAX), at));
 }

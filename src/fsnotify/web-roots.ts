@@ -57,7 +57,8 @@ export function webRoots(files: ConfigFiles): WebRoots {
   const config = new ConfigReader(files);
   const found = [...apacheRoots(config), ...nginxRoots(config), ...caddyRoots(config), ...phpRoots(config)];
   const roots = new Set<string>();
-  for (const root of found) {
+  for (const named of found) {
+    const root = named.replace(/\*{2,}/g, '*');
     if (isRefused(root))
       config.note(`${root} is named as a document root and isn't watched as one: add what you want of it`);
     else if (roots.size < ROOTS_MAX) roots.add(root);
