@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import { printable } from '../log.ts';
 import { nearestWord } from '../rules/problem.ts';
 import { UsageError } from './args.ts';
+import { baselineCommand } from './baseline.ts';
 import { checkCommand } from './check-command.ts';
 import { cleanupCommand } from './cleanup.ts';
 import { explainCommand } from './explain.ts';
@@ -24,13 +25,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   replay: replayCommand,
   explain: explainCommand,
   rules: rulesCommand,
+  baseline: baselineCommand,
   reload: reloadCommand,
   status: statusCommand,
   cleanup: cleanupCommand,
   schema: schemaCommand,
   version: versionCommand,
 };
-const NOT_YET = ['doctor', 'baseline', 'completions', 'service'];
+const NOT_YET = ['doctor', 'completions', 'service'];
 
 async function main(argv: readonly string[], io: Io): Promise<number> {
   const first = argv[0];

@@ -49,6 +49,7 @@ export function auditListeners(): string[] {
 
 /** Bits of linux/capability.h. */
 export const CAPABILITY = {
+  DAC_OVERRIDE: 1,
   DAC_READ_SEARCH: 2,
   NET_ADMIN: 12,
   SYS_PTRACE: 19,
