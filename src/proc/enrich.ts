@@ -87,16 +87,16 @@ function file(o: FileObservation, table: ProcessTable): FileEvent {
   const process = o.task === undefined ? undefined : actor(o, o.task, table);
   const event: Mutable<FileEvent> = extend<FileEvent>(base(o, process && table), {
     kind: o.kind,
-    file: packaged(named(o.file, table), process),
+    file: packaged(named(o.file, table), process, o.containerId),
     teller: o.teller,
   });
   if (process !== undefined) event.process = process;
   return event;
 }
 
-/** A package manager's own doing is told as such, unless the file is known to be as its package has it. */
-function packaged(file: FileFacts, process: Process | undefined): FileFacts {
-  const manager = process === undefined || file.package?.state === 'intact' ? undefined : managerOf(process);
+/** A package manager's own doing is told as such, also where the content is as the package has it: modes and owners are its doing too. */
+function packaged(file: FileFacts, process: Process | undefined, containerId: string | undefined): FileFacts {
+  const manager = process && managerOf(process, containerId);
   return manager === undefined ? file : { ...file, package: { ...file.package, manager, state: 'installing' } };
 }
 

@@ -1,8 +1,8 @@
-// Whether a change was made by the host's own package manager, at its work: unpacking, configuring, removing. What it starts for that
-// (tar, dpkg-deb, a package's scripts) descends from it. Pure.
+// Whether a change was made by the package manager of the host, or of the file's container, at its work: unpacking, configuring, removing.
+// What it starts for that (tar, dpkg-deb, a package's scripts) descends from it. Pure.
 //
-// It quiets alerts, so it's narrow: the program itself by its resolved path, as root, in the host's root and in no container, asked for
-// something that changes packages. `dpkg -l` has a pager that starts a shell, `rpm --eval` runs what it's given: those are at no work,
+// It quiets alerts, so it's narrow: the program itself by its resolved path, as root, where the file is (in the host's root and in no
+// container, or in that very container), asked for something that changes packages. `dpkg -l` has a pager that starts a shell, `rpm --eval` runs what it's given: those are at no work,
 // and neither are the tools around them when started alone (dpkg-deb -x, dpkg-divert). What root does by hand inside of a package's
 // script can't be told apart.
 
@@ -23,9 +23,11 @@ const RPM_WORK = /^--(install|upgrade|freshen|erase|reinstall|restore)$/;
 /** A group of short options, as `-Uvh`; with q or V it only asks. */
 const RPM_SHORT = /^-[a-zA-Z]+$/;
 
-export function managerOf(process: Process): PackageManager | undefined {
+/** `containerId`: whose file it is; the host's without one. */
+export function managerOf(process: Process, containerId?: string): PackageManager | undefined {
   for (const image of [process.image, ...process.ancestors]) {
-    if (image.foreignRoot === true || image.container !== undefined) return undefined;
+    if (image.container?.id !== containerId) return undefined;
+    if (containerId === undefined && image.foreignRoot === true) return undefined;
     const manager = managerByImage(image);
     if (manager !== undefined) return manager;
   }

@@ -43,3 +43,13 @@ const MANAGERS: readonly (readonly [string, ReturnType<typeof managerOf>, Proces
 ];
 
 test.each(MANAGERS)('%s: %p', (_, expected, process) => expect(managerOf(process)).toBe(expected));
+
+test("in a container, only of that container's files", () => {
+  const container = { id: 'c' };
+  const shell = { ...SHELL, container };
+  const dpkg = { ...DPKG, container, foreignRoot: true };
+  expect(managerOf(of(shell, dpkg), 'c')).toBe('dpkg');
+  expect(managerOf(of(shell, dpkg), 'd')).toBeUndefined();
+  expect(managerOf(of(shell, dpkg))).toBeUndefined();
+  expect(managerOf(of(shell, DPKG), 'c')).toBeUndefined();
+});
