@@ -6,7 +6,7 @@ import { nginxRoots } from './web-roots-nginx.ts';
 import { phpRoots } from './web-roots-php.ts';
 import { type ConfigFiles, ConfigReader } from './web-roots-reader.ts';
 
-export interface WebRoots {
+interface WebRoots {
   /** Absolute; `*` within a name where the request decides it. */
   readonly roots: readonly string[];
   /** What couldn't be understood, for people. */

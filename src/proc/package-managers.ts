@@ -6,9 +6,9 @@
 // and neither are the tools around them when started alone (dpkg-deb -x, dpkg-divert). What root does by hand inside of a package's
 // script can't be told apart.
 
-import type { Process, ProcessImage } from '../core/event.ts';
+import type { FilePackage, Process, ProcessImage } from '../core/event.ts';
 
-export type PackageManager = 'dpkg' | 'rpm';
+type PackageManager = FilePackage['manager'];
 
 /** Programs that change packages whatever they're asked for: what they only show is shown without a pager. */
 const RPM_FRONT_ENDS = ['dnf5', 'microdnf', 'zypper', 'tdnf'].map(name => `/usr/bin/${name}`);

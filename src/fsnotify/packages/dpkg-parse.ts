@@ -8,7 +8,7 @@ export interface DpkgPackage {
   readonly conffiles: readonly Conffile[];
 }
 
-export interface Conffile {
+interface Conffile {
   readonly path: string;
   readonly md5: string;
 }
@@ -88,7 +88,7 @@ const SPACE = 0x20;
 const SLASH = 0x2f;
 
 /** A line of a list: where its digest begins, and where its path does (without a first slash) and ends. */
-export interface DigestLine {
+interface DigestLine {
   readonly digest: number;
   readonly start: number;
   readonly end: number;

@@ -88,7 +88,7 @@ export class Dpkg implements Installed {
     if (stamps.info !== this.stamps.info) await this.loadLists(slices);
     this.stamps = stamps;
     return this.counters().refused > 0
-      ? `dpkg's database has ${this.counters().refused} files or lists more, or larger ones, than the agent reads: whether they are intact stays unknown`
+      ? `${this.database} holds more than the agent reads, or what it can't read: whether some files are intact stays unknown`
       : undefined;
   }
 
@@ -181,13 +181,14 @@ export class Dpkg implements Installed {
     const known = this.lists.get(name);
     if (stamp === undefined || stamp === known?.stamp) return;
     if (known !== undefined) this.table.removeOwner(known.owner);
-    const owner = this.table.addOwner(name);
-    this.lists.set(name, { stamp, owner });
+    this.lists.delete(name);
     const content = readRegular(path, LIST_MAX_BYTES);
     if (content === undefined) {
       this.unread++;
       return;
     }
+    const owner = this.table.addOwner(name);
+    this.lists.set(name, { stamp, owner });
     for (const { digest, start, end } of parseMd5sums(content)) {
       this.table.add(owner, content, start, end, content, digest, MD5_LENGTH);
       if (slices.isOver) await slices.pause();

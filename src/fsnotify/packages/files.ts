@@ -23,11 +23,11 @@ export function readRegular(path: string | Buffer, maxBytes: number): Buffer | u
   }
 }
 
-/** What tells one state of a file or directory from another; undefined where it isn't there. */
+/** What tells one state of a file or directory from another (not by ctime, which who only reads can change); undefined if it's not there. */
 export function stampOf(path: string): string | undefined {
   try {
-    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
-    return `${ino}:${size}:${mtimeMs}:${ctimeMs}`;
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino}:${size}:${mtimeMs}`;
   } catch {
     return undefined;
   }

@@ -9,7 +9,7 @@ import { Rpm } from './rpm.ts';
 /** How often the databases are looked at for a change. */
 const LOOK_MS = 1_000;
 
-export interface PackageCounters {
+interface PackageCounters {
   readonly packages: number;
   readonly files: number;
   /** What there was no room for, or what wasn't understood. */

@@ -44,6 +44,8 @@ describe('what rpm installed', () => {
       expect([path, index.digestFor(path)]).toEqual([path, undefined]);
     expect(index.counters()).toEqual({ packages: 2, files: 4, refused: 1 });
     expect(index.refresh(5_000)).toBeUndefined();
+    root.write('var/lib/rpm/rpmdb.sqlite-wal', '');
+    expect(index.refresh(7_000)).toBeUndefined();
     root.write('var/lib/rpm/rpmdb.sqlite', 'xy');
     expect(index.of('/etc/hb.conf', having('mine'))).toBeUndefined();
     await index.refresh(10_000);
