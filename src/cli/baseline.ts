@@ -8,7 +8,7 @@ import type { Surveyed } from '../fsnotify/survey.ts';
 import type { Log } from '../log.ts';
 import { visible } from '../output/ecs/json.ts';
 import { missingCapabilities } from '../proc/listeners.ts';
-import { isUntouched } from '../store/baseline-differences.ts';
+import { isSame, isUntouched } from '../store/baseline-differences.ts';
 import { BASELINE_FILE, BaselineFile } from '../store/baseline-file.ts';
 import { isBusy, isDamage, reasonOf } from '../store/database.ts';
 import { choice, readArguments, UsageError } from './args.ts';
@@ -80,22 +80,22 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
 async function take(work: Work, action: 'create' | 'accept'): Promise<void> {
   const { file, reading, progress, log } = work;
   let batch: [path: string, state: FileState | undefined][] = [];
-  let count = 0;
   const write = (least: number): void => {
     if (batch.length < least) return;
     file.transaction(() => {
       for (const [path, state] of batch) file.accept(path, state);
     });
-    count += batch.length;
     batch = [];
   };
-  const files = action === 'create' ? reading.present(progress) : changed(work);
-  for await (const { path, state } of reading.read(files)) {
+  let read = 0;
+  for await (const { path, state } of reading.read(action === 'create' ? reading.present(progress) : changed(work))) {
+    if (action === 'create' || !isSame(file.accepted(path), state)) read++;
     batch.push([path, state]);
     write(BATCH);
   }
-  const read = count + batch.length;
+  let gone = 0;
   for (const path of absent(work, (at, most) => file.pathsFrom(at, most), action === 'create')) {
+    gone++;
     batch.push([path, undefined]);
     write(BATCH);
   }
@@ -104,9 +104,8 @@ async function take(work: Work, action: 'create' | 'accept'): Promise<void> {
   if (action === 'create') file.transaction(() => file.setMeta({ paths, excludes, timeMs: Date.now() }));
   progress.end();
   tellUnread(work);
-  const gone = count - read;
   log.info(
-    `baseline: ${action === 'create' ? 'holds' : 'accepted'} ${read} files${gone > 0 ? `; ${gone} are gone` : ''}`,
+    `baseline: ${read} files ${action === 'create' ? 'taken' : 'accepted'}${gone > 0 ? `, ${gone} are gone` : ''}`,
   );
   if (file.refused > 0) log.warning(`${file.refused} files had no place: raise fsnotify.max_files, or watch less`);
 }
@@ -121,6 +120,7 @@ async function* changed({ file, reading, progress }: Work): AsyncGenerator<Surve
 async function diff(work: Work, isFull: boolean, format: 'table' | 'json', io: Io): Promise<number> {
   const { file, reading, progress } = work;
   const found: Difference[] = [];
+  file.freeze();
   const add = (path: string, before: FileState | undefined, after: FileState | undefined): void => {
     const difference = differenceOf(path, before, after);
     if (difference !== undefined) found.push(difference);

@@ -173,6 +173,11 @@ export class BaselineFile {
     }
   }
 
+  /** For many questions and no change: {@link OwnDatabase.freeze}. */
+  freeze(): void {
+    this.#db.freeze();
+  }
+
   close(): void {
     this.#db.close();
   }
