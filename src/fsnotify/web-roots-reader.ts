@@ -12,6 +12,9 @@ export interface ConfigFiles {
 
 const FILES_MAX = 1_000;
 const LISTS_MAX = 4_000;
+const PATHS_MAX = 4_096;
+/** Characters of names times those of the pattern, at most what matching costs. */
+const MATCHING_MAX = 30_000_000;
 const CHARACTERS_MAX = 16 * 1024 * 1024;
 const DEPTH_MAX = 16;
 const NOTES_MAX = 32;
@@ -22,6 +25,7 @@ export class ConfigReader {
   private readonly seen = new Set<string>();
   private characters = 0;
   private lists = 0;
+  private matching = 0;
   private depth = 0;
 
   constructor(files: ConfigFiles) {
@@ -47,7 +51,7 @@ export class ConfigReader {
         found = found.map(path => `${path}/${name}`);
         continue;
       }
-      found = found.flatMap(path => this.namesIn(path, name).map(one => `${path}/${one}`));
+      found = found.flatMap(path => this.namesIn(path, name).map(one => `${path}/${one}`)).slice(0, PATHS_MAX);
     }
     return found;
   }
@@ -72,11 +76,20 @@ export class ConfigReader {
   }
 
   private namesIn(path: string, pattern: string): string[] {
-    if (this.lists++ >= LISTS_MAX) return [];
+    if (this.lists++ >= LISTS_MAX || this.matching > MATCHING_MAX) {
+      this.note(`web servers include more than the agent looks for: ${path}/${pattern.slice(0, 64)} was left out`);
+      return [];
+    }
     const names = this.files.list(path === '' ? '/' : path) ?? [];
     const wild = pattern.replace(/\[[^\]]*\]/g, '?');
     // Hidden names aren't meant by a wildcard.
-    return names.filter(name => (pattern.startsWith('.') || !name.startsWith('.')) && matchName(wild, name)).sort();
+    const isMeant = (name: string): boolean => {
+      this.matching += name.length * wild.length;
+      return (
+        this.matching <= MATCHING_MAX && (pattern.startsWith('.') || !name.startsWith('.')) && matchName(wild, name)
+      );
+    };
+    return names.filter(isMeant).sort();
   }
 }
 

@@ -24,7 +24,6 @@ const REFUSED = new Set([
     '/',
     '/bin',
     '/boot',
-    '/dev',
     '/etc',
     '/home',
     '/lib',
@@ -32,26 +31,15 @@ const REFUSED = new Set([
     '/media',
     '/mnt',
     '/opt',
-    '/proc',
     '/root',
     '/run',
-  ],
-  ...[
     '/sbin',
-    '/sys',
     '/tmp',
-    '/usr',
-    '/usr/bin',
-    '/usr/lib',
-    '/usr/local',
-    '/usr/sbin',
-    '/usr/share',
-    '/var',
-    '/var/lib',
   ],
-  ...['/var/cache', '/var/log', '/var/run', '/var/spool', '/var/tmp'],
+  ...['/usr', '/usr/bin', '/usr/lib', '/usr/local', '/usr/sbin', '/usr/share'],
+  ...['/var', '/var/cache', '/var/lib', '/var/log', '/var/run', '/var/spool', '/var/tmp'],
 ]);
-const KERNEL = /^\/(proc|sys|dev)\//;
+const KERNEL = /^\/(proc|sys|dev)(\/|$)/;
 
 export function webRoots(files: ConfigFiles): WebRoots {
   const config = new ConfigReader(files);

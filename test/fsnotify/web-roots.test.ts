@@ -143,6 +143,13 @@ describe('bounds', () => {
     const wide = webRoots(host({ ...many, '/etc/nginx/nginx.conf': 'include s/*;' }));
     expect(wide.roots).toHaveLength(256);
     expect(wide.notes.length).toBeLessThanOrEqual(32);
+    const names = Object.fromEntries(
+      Array.from({ length: 9_000 }, (_, i) => [`/d/${'a'.repeat(200)}${i}`, 'root /x;']),
+    );
+    const slow = webRoots(
+      host({ ...names, '/etc/nginx/nginx.conf': `include /d/${'*a'.repeat(2_000)}b; include /d/*;` }),
+    );
+    expect(slow.notes[0]).toContain('more than the agent looks for');
   });
 
   test('no text makes a reader fail, and every root is absolute', () => {
