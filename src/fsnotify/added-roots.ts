@@ -1,7 +1,7 @@
 // The directories of containers beside the host's own tree: added when a container comes, taken away when it ends, each with the same
 // patterns, read by the container's names (edge: files, through the walk).
 
-import { isWalked } from './mounts.ts';
+import { holdsFiles, isWalked } from './mounts.ts';
 import { type Reach, realPattern } from './roots.ts';
 import { type DirectoryTree, Share } from './tree.ts';
 import type { Root, Views } from './views.ts';
@@ -67,8 +67,9 @@ export class AddedRoots {
       files === undefined
         ? set.descends(at || '/') || set.covers(at)
         : [...files.values()].some(one => set.covers(one));
-    // What a container has of the host's watched files is told as the host's.
-    if (!isReached || views.has(path) || (at !== '' && views.isHosts(path))) return;
+    if (!isReached || !holdsFiles(type) || views.has(path)) return;
+    // What a container has of the host's watched files is told as the host's: only a mount of its own is never that.
+    if (type !== 'overlay' && views.isHosts(path)) return;
     if (!isWalked(type)) {
       note(
         'fs_container_mount',

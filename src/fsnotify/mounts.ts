@@ -14,14 +14,17 @@ export interface Mount {
 
 const MOUNTS_MAX = 65_536;
 
-/** Kernel interfaces that hold no files, and file systems whose server may be gone: asking them can hang. */
-const NOT_WALKED = new Set([
+/** Kernel interfaces that hold no files. */
+const KERNEL = new Set([
   ...['proc', 'sysfs', 'cgroup', 'cgroup2', 'devpts', 'securityfs', 'debugfs', 'tracefs', 'pstore', 'bpf', 'configfs'],
   ...['efivarfs', 'fusectl', 'mqueue', 'hugetlbfs', 'binfmt_misc', 'rpc_pipefs', 'nsfs', 'selinuxfs', 'autofs'],
-  ...['nfs', 'nfs4', 'cifs', 'smb3', 'ceph', 'afs', '9p', 'glusterfs', 'lustre', 'ncpfs', 'fuse'],
 ]);
+/** File systems whose server may be gone: asking them can hang. */
+const REMOTE = new Set(['nfs', 'nfs4', 'cifs', 'smb3', 'ceph', 'afs', '9p', 'glusterfs', 'lustre', 'ncpfs', 'fuse']);
 
-export const isWalked = (type: string): boolean => !NOT_WALKED.has(type) && !type.startsWith('fuse.');
+export const holdsFiles = (type: string): boolean => !KERNEL.has(type);
+
+export const isWalked = (type: string): boolean => holdsFiles(type) && !REMOTE.has(type) && !type.startsWith('fuse.');
 
 /** proc(5), in safe text: `36 35 98:0 /root /point options [optional…] - type source options`. */
 export function parseMounts(text: string): Mount[] {

@@ -110,6 +110,11 @@ export class FsSource {
     this.sinks = sinks;
   }
 
+  /** Whether it can tell who did something: fanotify can. */
+  get saysWho(): boolean {
+    return this.running?.reader.features.fanotify !== false;
+  }
+
   /** Never throws: what can't be watched is told. The promise holds once everything that is watched was looked at. */
   start(nowMs: number): Promise<void> {
     this.lossFromMs = nowMs;

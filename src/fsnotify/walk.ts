@@ -46,18 +46,21 @@ export class Walk {
   private readonly parts: Parts;
   /** To be looked at, in this order; silently or not. */
   private readonly queue = new Map<DirectoryNode, boolean>();
+  /** Those in containers, in turns with the others: neither waits for all of the other. */
+  private readonly inContainers = new Map<DirectoryNode, boolean>();
 
   constructor(parts: Parts) {
     this.parts = parts;
   }
 
   get isDone(): boolean {
-    return this.queue.size === 0;
+    return this.queue.size + this.inContainers.size === 0;
   }
 
   /** Its entries are looked at when there's time, and those of what is beneath. */
   enqueue(node: DirectoryNode, isSilent: boolean): void {
-    this.queue.set(node, isSilent && (this.queue.get(node) ?? true));
+    const queue = node.share === this.parts.tree.root.share ? this.queue : this.inContainers;
+    queue.set(node, isSilent && (queue.get(node) ?? true));
   }
 
   /** Begins at the root directory. */
@@ -83,10 +86,14 @@ export class Walk {
   /** Works for a while. */
   slice(nowMs: () => number): void {
     const end = nowMs() + SLICE_MS;
-    for (const [node, isSilent] of this.queue) {
-      if (nowMs() >= end) return;
-      this.queue.delete(node);
-      if (this.parts.tree.has(node) && this.isThere(node.top)) this.scan(node, isSilent, nowMs());
+    while (!this.isDone && nowMs() < end) {
+      for (const queue of [this.inContainers, this.queue]) {
+        for (const [node, isSilent] of queue) {
+          queue.delete(node);
+          if (this.parts.tree.has(node) && this.isThere(node.top)) this.scan(node, isSilent, nowMs());
+          break;
+        }
+      }
     }
   }
 

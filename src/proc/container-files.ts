@@ -34,6 +34,12 @@ export function containersJsonDetails(json: unknown, id: string): ContainerDetai
   });
 }
 
+/** podman's and cri-o's `containers.json`: the container whose own layer has this name. */
+export function containerOfLayer(json: unknown, layer: string): string | undefined {
+  const containers = Array.isArray(json) ? json.map(one => new Json(one)) : [];
+  return containers.find(one => one.text('layer') === layer)?.text('id');
+}
+
 /** A bundle's `config.json` (OCI): Kubernetes' annotations by containerd and cri-o. */
 export function specDetails(json: unknown, runtime: 'containerd' | 'cri-o'): ContainerDetails | undefined {
   const spec = new Json(json);

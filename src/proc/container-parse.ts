@@ -41,13 +41,22 @@ export function cgroupMounts(mounts: readonly Mount[]): Map<string, string> {
   return found;
 }
 
+/** The directories that take what is written in an overlay: what is there, and what is on its way there. */
+export function layersOf({ type, options }: Mount): { upper?: string; work?: string } {
+  const layers: { upper?: string; work?: string } = {};
+  if (type !== 'overlay') return layers;
+  for (const option of options.split(',')) {
+    const [, name, escaped] = /^(upper|work)dir=(.+)$/.exec(option) ?? [];
+    const path = unescapeOctal(escaped ?? '');
+    if (isPlainPath(path)) layers[name === 'upper' ? 'upper' : 'work'] = path;
+  }
+  return layers;
+}
+
 /** The directory that takes what is written in a root directory made of layers; absent for any other root. */
 export function upperDirectory(mounts: readonly Mount[]): string | undefined {
   const root = mounts.findLast(mount => mount.point === '/');
-  if (root?.type !== 'overlay') return undefined;
-  const option = root.options.split(',').find(word => word.startsWith('upperdir='));
-  const path = option === undefined ? undefined : unescapeOctal(option.slice('upperdir='.length));
-  return path !== undefined && isPlainPath(path) ? path : undefined;
+  return root === undefined ? undefined : layersOf(root).upper;
 }
 
 /** Absolute, and what it seems to be. */

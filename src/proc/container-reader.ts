@@ -22,6 +22,8 @@ const LISTED_OF_USERS_MAX = 512;
 const DEPTH_MAX = 12;
 const PATH_PARTS_MAX = 64;
 const PIDS_MAX = 1_024;
+/** A container's own. */
+const CGROUPS_MAX = 64;
 /** Processes asked for the directory that their container writes to, until one has told. */
 const UPPER_ATTEMPTS = 5;
 /** What a user has of systemd's cgroups, where their owner can't be looked up. */
@@ -38,6 +40,8 @@ export interface ContainerReader {
   ofProcess(pid: number): ContainerRef | 'host' | undefined;
   list(): ContainerRef[] | undefined;
   processes(scope: string): number[] | undefined;
+  /** Who is in it or, where nobody is, in a cgroup below its own. */
+  members(scope: string): number[];
   ref(scope: string): ContainerRef | undefined;
   /** The directory, in the host's own root, that takes what the container writes. */
   upper(scope: string): string | undefined;
@@ -146,22 +150,25 @@ export function openContainers(procfs: Procfs, bundles = RUNTIME_PATHS.bundles):
 
   const processes = (scope: string): number[] | undefined => {
     const hierarchy = known.get(scope)?.hierarchy;
-    const mount = hierarchy === undefined ? undefined : hierarchies.get(hierarchy);
-    if (mount === undefined || !scope.startsWith('/')) return undefined;
-    try {
-      const text = readFileSync(`${mount}${scope}/cgroup.procs`, 'latin1');
-      return text
-        .split('\n', PIDS_MAX)
-        .map(Number)
-        .filter(pid => pid > 0);
-    } catch {
-      return undefined;
+    return hierarchy === undefined ? undefined : pidsIn(hierarchies.get(hierarchy), scope);
+  };
+
+  const members = (scope: string): number[] => {
+    const mount = hierarchies.get(known.get(scope)?.hierarchy ?? '');
+    const scopes = [scope];
+    for (let i = 0; i < scopes.length && i < CGROUPS_MAX; i++) {
+      const at = scopes[i]!;
+      const pids = pidsIn(mount, at) ?? [];
+      if (pids.length > 0) return pids;
+      for (const name of mount === undefined ? [] : directoriesIn(mount + at)) scopes.push(`${at}/${name}`);
     }
+    return [];
   };
 
   return {
     list,
     processes,
+    members,
     upper(scope) {
       const [pid] = processes(scope) ?? [];
       return pid === undefined ? known.get(scope)?.upper : upperOf(scope, pid);
@@ -197,6 +204,19 @@ function isWritten(directory: string, path: string): boolean | undefined {
     if (stat === undefined || !(i === parts.length - 1 ? stat.isFile() : stat.isDirectory())) return false;
   }
   return true;
+}
+
+function pidsIn(mount: string | undefined, scope: string): number[] | undefined {
+  if (mount === undefined || !scope.startsWith('/')) return undefined;
+  try {
+    const text = readFileSync(`${mount}${scope}/cgroup.procs`, 'latin1');
+    return text
+      .split('\n', PIDS_MAX)
+      .map(Number)
+      .filter(pid => pid > 0);
+  } catch {
+    return undefined;
+  }
 }
 
 /** None where it has gone: then so have those in it. */

@@ -1,7 +1,8 @@
-// The only reader of /proc. Every read may race with the process's exit: then the answer is `undefined`, and nothing throws.
+// The only reader of /proc, beside native/task.cc, which must be faster. Every read may race with the process's exit: then the answer is `undefined`, and nothing throws.
 
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { safeText } from '../core/text.ts';
+import { ttyName } from '../core/tty.ts';
 import type { BootFacts, HostFile, ProcFacts } from './facts.ts';
 import {
   auditDevice,
@@ -11,7 +12,6 @@ import {
   parseStartTicks,
   parseStat,
   parseStatus,
-  ttyName,
   withoutDeleted,
 } from './parse.ts';
 
@@ -29,6 +29,8 @@ export interface Procfs {
   /** Text of /proc/PID/cgroup, of /proc/PID/mountinfo (its beginning, which has the root's line), and the user namespace's name. */
   cgroup(pid: number): string | undefined;
   mountinfo(pid: number | 'self'): string | undefined;
+  /** Through which the process's file system can be reached. */
+  rootPath(pid: number): string;
   userNamespace(pid: number | 'self'): string | undefined;
   uptimeMs(): number | undefined;
   boot(): BootFacts | undefined;
@@ -133,6 +135,7 @@ export function openProcfs(options: ProcfsOptions = {}): Procfs {
       const length = readInto(`/proc/${pid}/mountinfo`, large);
       return length < 0 ? undefined : safeText(large, 0, length);
     },
+    rootPath: pid => `/proc/${pid}/root`,
     userNamespace: pid => readLink(`/proc/${pid}/ns/user`),
     uptimeMs() {
       const text = readText('/proc/uptime');
