@@ -20,22 +20,8 @@ const USUAL = ['/var/www', '/srv/www', '/usr/share/nginx/html'];
 
 /** Directories of the system: a site that is one of them would have all of it watched as a site. */
 const REFUSED = new Set([
-  ...[
-    '/',
-    '/bin',
-    '/boot',
-    '/etc',
-    '/home',
-    '/lib',
-    '/lib64',
-    '/media',
-    '/mnt',
-    '/opt',
-    '/root',
-    '/run',
-    '/sbin',
-    '/tmp',
-  ],
+  ...['/', '/bin', '/boot', '/etc', '/home', '/lib', '/lib64', '/media', '/mnt'],
+  ...['/opt', '/root', '/run', '/sbin', '/tmp'],
   ...['/usr', '/usr/bin', '/usr/lib', '/usr/local', '/usr/sbin', '/usr/share'],
   ...['/var', '/var/cache', '/var/lib', '/var/log', '/var/run', '/var/spool', '/var/tmp'],
 ]);
