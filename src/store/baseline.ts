@@ -16,7 +16,7 @@ export interface BaselineStoreOptions {
 
 export const MAX_PATHS = 1_000_000;
 /** Not written yet: some minutes' changes, should the disk be full. */
-const UNWRITTEN_MAX = 100_000;
+const UNWRITTEN_MAX = 50_000;
 const SLICE_MS = 10;
 /** The command line writes in short transactions: for one of them it is waited for. */
 const BUSY_MS = 20;
@@ -156,7 +156,8 @@ export class BaselineStore {
     this.#unwritten.delete(path);
     this.#unwritten.set(path, isAhead ? { how: 'fill', state: change.state } : change);
     if (this.#unwritten.size <= UNWRITTEN_MAX) return;
-    this.#write(SLICE_MS);
+    // Where the last try failed, the next is the tick's.
+    if (this.#busy === 0 && !this.#isTroubled) this.#write(SLICE_MS);
     const [oldest] = this.#unwritten.size > UNWRITTEN_MAX ? this.#unwritten.keys() : [];
     if (oldest === undefined) return;
     this.#unwritten.delete(oldest);
