@@ -19,6 +19,9 @@ export interface Present {
   readonly state: FileState;
 }
 
+/** The inspector doesn't work. */
+export class ReadingError extends Error {}
+
 export class Reading {
   readonly paths: readonly string[];
   readonly excludes: readonly string[];
@@ -56,23 +59,27 @@ export class Reading {
     }
   }
 
-  /** What these files are now; those that went meanwhile are left out. */
+  /** What these files are now; those that went meanwhile are left out. Throws {@link ReadingError}. */
   async *read(files: AsyncIterable<Surveyed>): AsyncGenerator<Present, void, undefined> {
     const flying = new InFlight();
     const ready: Present[] = [];
+    let failed: string | undefined;
     for await (const { path } of files) {
       await flying.fewerThan(IN_FLIGHT_MAX);
       flying.begin();
       // Nothing else is urgent here, and the background is slowed down.
       this.inspector.inspect({ path, priority: 'event' }, ({ state, warnings }) => {
         flying.end();
+        if (warnings.includes('hash_failed')) failed ??= path;
         const reason = warnings.find(code => code.startsWith('unreadable') || code.startsWith('hash_'));
         if (reason !== undefined) this.cannot(path, reason);
         if (state !== undefined) ready.push({ path, state });
       });
+      if (failed !== undefined) break;
       yield* ready.splice(0);
     }
     await flying.fewerThan(1);
+    if (failed !== undefined) throw new ReadingError(`reading files fails, first at ${failed}`);
     yield* ready.splice(0);
   }
 

@@ -13,7 +13,7 @@ import { BASELINE_FILE, BaselineFile } from '../store/baseline-file.ts';
 import { isBusy, isDamage, reasonOf } from '../store/database.ts';
 import { choice, readArguments, UsageError } from './args.ts';
 import { type Difference, differenceOf, differenceTable, jsonLine } from './baseline-difference.ts';
-import { Reading } from './baseline-reading.ts';
+import { Reading, ReadingError } from './baseline-reading.ts';
 import { configuration } from './configuration.ts';
 import { type Command, type Io, logFor } from './io.ts';
 import { Progress } from './progress.ts';
@@ -66,8 +66,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     const progress = new Progress(given.length > 0 ? 0 : total, io.errIsTerminal, io.err);
     const work: Work = { file, reading, progress, log };
     if (action === 'diff') return await diff(work, isFull, format, io);
-    await take(work, action);
-    return 0;
+    return await take(work, action);
   } catch (error) {
     return failed(error, path, action, log);
   } finally {
@@ -77,7 +76,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
 }
 
 /** What is there now is the accepted state. */
-async function take(work: Work, action: 'create' | 'accept'): Promise<void> {
+async function take(work: Work, action: 'create' | 'accept'): Promise<number> {
   const { file, reading, progress, log } = work;
   let batch: [path: string, state: FileState | undefined][] = [];
   const write = (least: number): void => {
@@ -108,6 +107,7 @@ async function take(work: Work, action: 'create' | 'accept'): Promise<void> {
     `baseline: ${read} files ${action === 'create' ? 'taken' : 'accepted'}${gone > 0 ? `, ${gone} are gone` : ''}`,
   );
   if (file.refused > 0) log.warning(`${file.refused} files had no place: raise fsnotify.max_files, or watch less`);
+  return reading.unreadCount + file.refused > 0 ? 1 : 0;
 }
 
 async function* changed({ file, reading, progress }: Work): AsyncGenerator<Surveyed, void, undefined> {
@@ -134,7 +134,7 @@ async function diff(work: Work, isFull: boolean, format: 'table' | 'json', io: I
   found.sort((a, b) => (a.path < b.path ? -1 : 1));
   if (format === 'json') for (const difference of found) io.out(jsonLine(difference));
   else if (found.length > 0) io.out(differenceTable(found, io.outColumns));
-  return found.length > 0 ? 1 : 0;
+  return found.length + reading.unreadCount > 0 ? 1 : 0;
 }
 
 /** What has to be read; of what the agent has read since it changed, `add` is told at once. */
@@ -194,6 +194,8 @@ function failed(error: unknown, path: string, action: Action, log: Log): number 
   if (code === 'EACCES' || code === 'EPERM' || code === 'SQLITE_READONLY') return notPermitted(action, log);
   if (isBusy(error)) log.error(`${path}: another process is writing to it; try again`);
   else if (isDamage(error)) log.error(`${path}: ${reasonOf(error)}; move it away, and create a new one`);
+  else if (error instanceof ReadingError) log.error(error.message);
+  else if (code === undefined) throw error;
   else log.error(`${path}: ${reasonOf(error)}`);
   return 1;
 }
@@ -210,7 +212,7 @@ export const baselineCommand: Command = {
 
 Works beside a running agent and without one. The baseline is baseline.db in the state_dir. A name may hold anything: what doesn't show
 is written as \\xNN or \\uNNNN, and a path is given so too.
-Exit codes: 0 done, and for diff nothing differs; 1 something differs, or it failed; 2 the configuration is wrong, or there is no
+Exit codes: 0 done, and for diff nothing differs; 1 something differs, couldn't be read, or failed; 2 the configuration is wrong, or there is no
 baseline; 3 not permitted.
 `,
   run,
