@@ -112,6 +112,10 @@ export class FileKnowledge implements Omit<DescriberParts, 'isPast' | 'tell'> {
     if (state === undefined) this.texts?.set(hostPath, undefined);
   }
 
+  moved(from: string, to: string): void {
+    this.baseline?.moved(from, to);
+  }
+
   packageOf({ path, containerId }: FileChange, state: FileState | undefined): FilePackage | undefined {
     return containerId === undefined ? this.packages.of(path, state) : undefined;
   }

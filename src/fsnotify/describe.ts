@@ -20,6 +20,8 @@ export interface DescriberParts {
   previous(hostPath: string): FileState | undefined;
   /** What is known of it from now on; undefined: nothing is there. */
   note(hostPath: string, state: FileState | undefined): void;
+  /** A directory's name, and so those of all beneath it. */
+  moved(from: string, to: string): void;
   packageOf(change: FileChange, state: FileState | undefined): FilePackage | undefined;
   /** What changed in a text since the last time. */
   diff(hostPath: string, content: Uint8Array | undefined): string | undefined;
@@ -107,6 +109,7 @@ export class Describer {
     const isUnknown = found.state === undefined && found.warnings.length > 0;
     const state = isUnknown ? seenOf(change) : found.state;
     if (former !== undefined) parts.note(former, undefined);
+    if (former !== undefined && state?.type === 'dir') parts.moved(former, at);
     if (kind === 'deleted') parts.note(at, undefined);
     else if (!isUnknown) parts.note(at, state);
     const owner = parts.packageOf(change, state);
