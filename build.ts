@@ -148,7 +148,9 @@ if (!values['addon-only']) {
   const executablePath = crossRuntime();
   rmSync(outfile, { force: true });
   const result = await Bun.build({
-    entrypoints: [join(root, 'src/cli/main.ts')],
+    // The first is the program. The other is a thread's: src/fsnotify/inspect/helper.ts knows where it lies in the executable.
+    entrypoints: [join(root, 'src/cli/main.ts'), join(root, 'src/fsnotify/inspect/worker.ts')],
+    root: join(root, 'src'),
     minify: true,
     sourcemap: 'none',
     bytecode: false,
