@@ -1,17 +1,13 @@
 // The file watcher of a live run: it runs while a loaded rule needs it, or where the configuration wants it.
 
-import { readlinkSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { AuditEvent } from './audit/event.ts';
 import type { Note } from './audit/mode.ts';
-import type { Config } from './config/config.ts';
 import { FileKnowledge } from './file-knowledge.ts';
 import { Describer } from './fsnotify/describe.ts';
 import { FsSource } from './fsnotify/source.ts';
 import type { LiveRun } from './live-run.ts';
-import type { OutputSpec } from './output/spec.ts';
 import type { Ruleset } from './rules/ruleset.ts';
-import { watchedPaths } from './watched-paths.ts';
+import { ownPaths, watchedPaths } from './watched-paths.ts';
 
 const RELEASE_MS = 50;
 
@@ -160,22 +156,5 @@ export class LiveFiles {
       this.timer = undefined;
       this.release();
     }, RELEASE_MS);
-  }
-}
-
-/** What the agent itself writes: also what its output was redirected into. */
-function ownPaths({ stateDir, outputs, recordDir }: Config): string[] {
-  const folders = recordDir === undefined ? [stateDir] : [stateDir, recordDir];
-  return [...folders.map(path => resolve(path)), ...outputs.flatMap(filesOf), ...[1, 2].flatMap(redirected)];
-}
-
-const filesOf = ({ path }: OutputSpec): string[] => (path === undefined ? [] : [resolve(path), `${resolve(path)}.*`]);
-
-function redirected(fd: number): string[] {
-  try {
-    const path = readlinkSync(`/proc/self/fd/${fd}`);
-    return path.startsWith('/') && !path.startsWith('/dev/') ? [path] : [];
-  } catch {
-    return [];
   }
 }

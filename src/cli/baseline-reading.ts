@@ -1,14 +1,12 @@
 // What the `baseline` commands look at: everything that the configuration watches, or the named part of it, read by the inspector
 // (edge: files).
 
-import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { FileState } from '../core/event.ts';
 import { Inspector } from '../fsnotify/inspect/inspector.ts';
 import { SurveyArea, type Surveyed, type SurveyOptions, survey } from '../fsnotify/survey.ts';
-import { expandPatterns, webRoots } from '../fsnotify/web-roots.ts';
-import { hostConfigFiles } from '../fsnotify/web-roots-files.ts';
 import { InFlight } from '../store/in-flight.ts';
+import { ownPaths, watchedPaths } from '../watched-paths.ts';
 import type { Progress } from './progress.ts';
 
 /** The inspector's queue is longer. */
@@ -33,9 +31,10 @@ export class Reading {
   private readonly inspector: Inspector;
 
   constructor(config: Config, within: readonly string[], onNote: (message: string) => void) {
-    const { paths, exclude, hashes, hashMaxBytes } = config.fsnotify;
-    this.paths = expandPatterns(paths, webRoots(hostConfigFiles).roots);
-    this.excludes = [...exclude, ...ownPaths(config)];
+    const { hashes, hashMaxBytes } = config.fsnotify;
+    const { paths, excludes } = watchedPaths(config.fsnotify);
+    this.paths = paths;
+    this.excludes = [...excludes, ...ownPaths(config)];
     this.options = {
       paths: this.paths,
       excludes: this.excludes,
@@ -91,10 +90,4 @@ export class Reading {
     this.unreadCount++;
     if (this.unread.length < 10) this.unread.push(`${path} (${reason})`);
   }
-}
-
-/** What the agent writes itself isn't watched. */
-function ownPaths({ stateDir, outputs, recordDir }: Config): string[] {
-  const files = outputs.flatMap(({ path }) => (path === undefined ? [] : [resolve(path), `${resolve(path)}.*`]));
-  return [resolve(stateDir), ...(recordDir === undefined ? [] : [resolve(recordDir)]), ...files];
 }
