@@ -28,15 +28,17 @@ export function managerOf(process: Process, containerId?: string): PackageManage
   for (const image of [process.image, ...process.ancestors]) {
     if (image.container?.id !== containerId) return undefined;
     if (containerId === undefined && image.foreignRoot === true) return undefined;
-    const manager = managerByImage(image);
+    const manager = managerByImage(image, image === process.image);
     if (manager !== undefined) return manager;
   }
   return undefined;
 }
 
-function managerByImage(image: ProcessImage): PackageManager | undefined {
+function managerByImage(image: ProcessImage, isActor: boolean): PackageManager | undefined {
   const { executable, credentials, args = [] } = image;
   if (executable === undefined || (credentials?.euid ?? credentials?.uid)?.id !== 0) return undefined;
+  // Where nobody saw what it was asked for (auditing is off): by itself dpkg changes files only at work.
+  if (executable === '/usr/bin/dpkg' && image.args === undefined && isActor) return 'dpkg';
   const end = args.indexOf('--');
   const options = args.slice(1, end < 0 ? undefined : end);
   if (executable === '/usr/bin/dpkg') return options.some(option => DPKG_WORK.test(option)) ? 'dpkg' : undefined;

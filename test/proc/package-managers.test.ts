@@ -15,6 +15,8 @@ const SHELL = image('/usr/bin/dash', 'sh');
 const DPKG = image('/usr/bin/dpkg', '/usr/bin/dpkg --status-fd 12 --no-triggers --unpack --auto-deconfigure x.deb');
 const of = (one: ProcessImage, ...ancestors: ProcessImage[]): Process => ({ image: one, ancestors });
 
+const unseen = ({ args: _, ...rest }: ProcessImage): ProcessImage => rest;
+
 const DNF = image('/usr/bin/python3.9', '/usr/libexec/platform-python /usr/bin/dnf upgrade');
 
 const MANAGERS: readonly (readonly [string, ReturnType<typeof managerOf>, Process])[] = [
@@ -27,6 +29,8 @@ const MANAGERS: readonly (readonly [string, ReturnType<typeof managerOf>, Proces
   ['dnf, by what was invoked', 'rpm', of({ ...DNF, invoked: ['/usr/bin/dnf', '/usr/libexec/platform-python'] })],
   ['dnf found running', 'rpm', of(SHELL, DNF)],
 
+  ['dpkg itself, and nobody saw its arguments', 'dpkg', of(unseen(DPKG))],
+  ['what it starts then', undefined, of(SHELL, unseen(DPKG))],
   ['a shell under the pager of dpkg -l', undefined, of(SHELL, image('/usr/bin/dpkg', 'dpkg -l'))],
   ['a pattern that looks like work', undefined, of(image('/usr/bin/dpkg', 'dpkg -l -- -i'))],
   ['a shell that rpm was asked to run', undefined, of(SHELL, image('/usr/bin/rpm', 'rpm --eval x'))],
