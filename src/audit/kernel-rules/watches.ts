@@ -110,17 +110,20 @@ class Planner {
   done(): WatchPlan {
     const all = [...this.found.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     const folders = all.filter(watch => watch.kind === 'dir');
-    // A watch that has names isn't needless within a folder's, which has none.
     const isWithin = (watch: Found): boolean =>
-      watch.by === undefined &&
       folders.some(
-        dir => dir.by === undefined && watch.path.startsWith(`${dir.path}/`) && watch.perm.isSubsetOf(dir.perm),
+        dir =>
+          (dir.by === undefined) === (watch.by === undefined) &&
+          watch.path.startsWith(`${dir.path}/`) &&
+          watch.perm.isSubsetOf(dir.perm),
       );
-    const needed = all.filter(watch => !isWithin(watch));
+    const files = all.filter(watch => watch.kind === 'path' && !isWithin(watch));
     // Folders first: they stand for most.
-    needed.sort((a, b) => (a.kind === b.kind ? 0 : a.kind === 'dir' ? -1 : 1));
+    const needed = [...folders.filter(dir => !isWithin(dir)), ...files];
     if (needed.length > WATCHES_MAX)
       this.note(`${needed.length - WATCHES_MAX} files aren't watched: ${WATCHES_MAX} watches are the most`);
+    // A file that is watched by its name is told by whichever it is opened, if there is room for that.
+    needed.push(...all.filter(watch => watch.kind === 'path' && watch.by !== undefined && isWithin(watch)));
     const watches = needed.slice(0, WATCHES_MAX).map(({ kind, path, perm, by, names }) => ({
       kind,
       path,

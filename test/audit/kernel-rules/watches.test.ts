@@ -118,6 +118,14 @@ describe('reads of content', () => {
     ['/*', 'only files directly in /'],
     ['*', 'begins with a wildcard'],
   ])('%s is told of', (path, note) => expect(opens(path).notes.join()).toContain(note));
+  test('names of files in a watched folder take nobody’s room', () => {
+    const many = Array.from({ length: 300 }, (_, i) => `/etc/certs/${i}`);
+    const needs = ['/etc/certs/*', '/etc/shadow'].map(path => ({ path, access: 'open' }) as const);
+    const { watches, notes } = planWatches(needs, host('/etc/shadow', ...many));
+    expect(watches).toHaveLength(WATCHES_MAX);
+    expect(watches.slice(0, 2).map(({ path }) => path)).toEqual(['/etc/certs', '/etc/shadow']);
+    expect(notes).toEqual([]);
+  });
   test('a name that no watch takes is left out', () => {
     const { watches, notes } = planWatches([{ path: '/etc/*', access: 'open' }], host('/etc/a\nb', '/etc/c'));
     expect(watches.map(({ path }) => path)).toEqual(['/etc', '/etc/c']);
