@@ -316,18 +316,19 @@ Napi::Value FsFeatures(const Napi::CallbackInfo& info) {
   return o;
 }
 
-// fsWatch(id, path, mask, out): 0 or a negative errno; in `out` (a Float64Array) the directory's number, and 1 where all of its file
-// system is watched.
+// fsWatch(id, path, mask, out): 0 or a negative errno; in `out` (a Float64Array) the directory's number, 1 where all of its file system
+// is watched, and 1 where nothing watched it until now.
 Napi::Value FsWatch(const Napi::CallbackInfo& info) {
   puppy::Directories* d = directoriesOf(info);
   std::string path;
   if (d == nullptr || !pathOf(info, 1, &path)) return info.Env().Undefined();
   puppy::Watched watched;
   const int r = d->watch(path.c_str(), info[2].ToNumber().Uint32Value(), &watched);
-  if (r == 0 && info[3].IsTypedArray() && info[3].As<Napi::TypedArray>().ByteLength() >= 16) {
+  if (r == 0 && info[3].IsTypedArray() && info[3].As<Napi::TypedArray>().ByteLength() >= 24) {
     auto out = info[3].As<Napi::Float64Array>();
     out[0] = static_cast<double>(watched.id);
     out[1] = watched.whole ? 1 : 0;
+    out[2] = watched.anew ? 1 : 0;
   }
   return Napi::Number::New(info.Env(), r);
 }

@@ -150,7 +150,10 @@ int Directories::byFanotify(int fd, uint64_t device, const char* path, uint32_t 
   }
   // An overlay without an id of its own has its upper layer's, and its handles those of the image's files: they name no container.
   if (found->second.device != device) return -EOPNOTSUPP;
+  bool anew = false;
   if (!found->second.whole) {
+    // Takes away what no mark of ours has: it's asked whether there is one.
+    anew = fanotify_mark(fanotify_, FAN_MARK_REMOVE, FAN_OPEN, fd, ".") < 0;
     const uint64_t some = kAlways | FAN_EVENT_ON_CHILD | moves | (mask & (kFileMask | FAN_ACCESS));
     if (fanotify_mark(fanotify_, FAN_MARK_ADD | FAN_MARK_ONLYDIR, some, fd, ".") < 0) return -errno;
   }
@@ -160,7 +163,7 @@ int Directories::byFanotify(int fd, uint64_t device, const char* path, uint32_t 
   Entry& entry = entries_[id];
   if (entry.ignored) ignored_--;
   entry.ignored = false;
-  *out = {id, found->second.whole};
+  *out = {id, found->second.whole, anew};
   return 0;
 }
 
@@ -173,11 +176,12 @@ int Directories::byInotify(int fd, uint32_t mask, Watched* out) {
   const int wd = inotify_add_watch(inotify_, path.c_str(), wanted | IN_ONLYDIR | IN_EXCL_UNLINK | IN_MASK_ADD);
   if (wd < 0) return -errno;
   uint64_t& id = byWd_[wd];
-  if (id == 0) {
+  const bool anew = id == 0;
+  if (anew) {
     id = next_++;
     entries_[id].wd = wd;
   }
-  *out = {id, false};
+  *out = {id, false, anew};
   return 0;
 }
 

@@ -16,6 +16,7 @@ enum class Backend : uint8_t { kAuto, kFanotify, kInotify };
 struct Watched {
   uint64_t id = 0;
   bool whole = false;  // with all of its file system, so that nothing made in it is missed
+  bool anew = false;   // nothing watched it until now: what did ended with its file system, if it was watched before
 };
 
 // A handle of fanotify's: file system, type and bytes in one, as a key.

@@ -26,7 +26,7 @@ interface Parts {
 
 export class AddedRoots {
   private readonly parts: Parts;
-  private readonly roots = new Map<string, Root>();
+  private readonly roots = new Map<string, { readonly root: Root; readonly set: WatchSet }>();
   private readonly shares = new Map<string, Share>();
 
   constructor(parts: Parts) {
@@ -49,7 +49,7 @@ export class AddedRoots {
   /** Nothing is told of it as deleted. */
   remove(path: string): void {
     const { views, tree, walk } = this.parts;
-    const root = this.roots.get(path);
+    const root = this.roots.get(path)?.root;
     if (root === undefined) return;
     const top = tree.top(path);
     // What was gathered is told by the container's names.
@@ -58,6 +58,17 @@ export class AddedRoots {
     this.roots.delete(path);
     const { containerId } = root;
     if (views.of(containerId).length === 0) this.shares.delete(containerId);
+  }
+
+  /** Begins anew with those whose file system was unmounted and mounted again, which may look the same. */
+  renew(): void {
+    const { tree, walk } = this.parts;
+    for (const [path, { root, set }] of [...this.roots]) {
+      const top = tree.top(path);
+      if (top !== undefined && walk.isThere(top)) continue;
+      this.remove(path);
+      this.addOne(root, set);
+    }
   }
 
   private addOne(root: Root, set: WatchSet): void {
@@ -82,7 +93,7 @@ export class AddedRoots {
       if (node !== undefined && node !== tree.root) walk.forget(node);
     }
     views.add(root, set);
-    this.roots.set(path, root);
+    this.roots.set(path, { root, set });
     const share = this.shares.get(containerId) ?? new Share(FILES_MAX, DIRECTORIES_MAX);
     this.shares.set(containerId, share);
     const failed = walk.startAt(path, share);

@@ -314,12 +314,13 @@ export class FsSource {
     if (running === undefined || this.mountsAtMs === undefined || now < this.mountsAtMs) return;
     this.mountsAtMs = undefined;
     this.mountsComparedMs = now;
-    const { walk, tree } = running;
+    const { walk, tree, roots } = running;
     const before = walk.mounts;
     const table = mounts();
     const after = mountsByPoint(table);
     walk.mounts = after;
     this.sinks.mounts?.(table);
+    roots.renew();
     const points = new Set([...before.keys(), ...after.keys()]);
     for (const point of points)
       if (before.get(point)?.id !== after.get(point)?.id) this.remounted(running, point, after.has(point));

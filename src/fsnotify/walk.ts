@@ -83,6 +83,17 @@ export class Walk {
     return 0;
   }
 
+  /** A container may have ended: then another, or nothing, is where its root was, or the next life of the same. */
+  isThere(top: DirectoryNode): boolean {
+    const { reader, tree } = this.parts;
+    if (top === tree.root) return true;
+    const watched = reader.watch(top.base, this.maskOf(top.base));
+    if (typeof watched === 'number') return false;
+    if (watched.id === top.id) return !watched.isNew;
+    if (tree.get(watched.id) === undefined) reader.forget(watched.id);
+    return false;
+  }
+
   /** Works for a while. */
   slice(nowMs: () => number): void {
     const end = nowMs() + SLICE_MS;
@@ -158,16 +169,6 @@ export class Walk {
       `${parent.top.base} has more than ${maxDirectories} directories to watch: what happens in the others goes unseen`,
     );
     return true;
-  }
-
-  /** A container may have ended: then another, or nothing, is where its root was. */
-  private isThere(top: DirectoryNode): boolean {
-    const { reader, tree } = this.parts;
-    if (top === tree.root) return true;
-    const watched = reader.watch(top.base, this.maskOf(top.base));
-    if (typeof watched === 'number' || watched.id === top.id) return typeof watched !== 'number';
-    if (tree.get(watched.id) === undefined) reader.forget(watched.id);
-    return false;
   }
 
   /** Whether its file system is one that holds files and answers. */
