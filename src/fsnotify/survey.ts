@@ -5,9 +5,12 @@ import { isWalked, mountsByPoint } from './mounts.ts';
 import { isDirectoryMode, type Seen } from './pending.ts';
 import { type ListedEntry, list, look, mounts, type Stat } from './reader.ts';
 import { realPattern } from './roots.ts';
+import { Slices } from './slices.ts';
 import { WatchSet } from './watch-set.ts';
 
 const SLICE_MS = 10;
+/** Whoever takes what is found may be slow with each. */
+const STEPS = 4;
 const LIST_MAX = 65_536;
 /** The kernel takes no longer path. */
 const PATH_MAX = 4_095;
@@ -31,20 +34,6 @@ export interface SurveyOptions {
 export interface Surveyed {
   readonly path: string;
   readonly seen: Seen;
-}
-
-/** Gives the others their turn once a slice is used up. */
-export class Slices {
-  private endMs = performance.now() + SLICE_MS;
-
-  get isOver(): boolean {
-    return performance.now() >= this.endMs;
-  }
-
-  async rest(): Promise<void> {
-    await new Promise<void>(resolve => setImmediate(resolve));
-    this.endMs = performance.now() + SLICE_MS;
-  }
 }
 
 /** What a survey would come to, as far as paths and mounts say. */
@@ -89,12 +78,12 @@ const isIn = (path: string, top: string): boolean => path === top || top === '/'
 export async function* survey(options: SurveyOptions): AsyncGenerator<Surveyed, void, undefined> {
   const { onUnread, signal } = options;
   const area = new SurveyArea(options);
-  const slices = new Slices();
+  const slices = new Slices(SLICE_MS, STEPS);
   /** A directory that is reached twice, by a bind mount, is entered once: always by the first of its paths. */
   const entered = new Set<string>();
   const stack = ['/'];
   for (let path = stack.pop(); path !== undefined; path = stack.pop()) {
-    if (slices.isOver) await slices.rest();
+    if (slices.isOver) await slices.pause();
     if (signal?.aborted === true) return;
     const at = look(path);
     if (at === undefined || !isDirectoryMode(at.mode)) continue;
@@ -113,7 +102,7 @@ export async function* survey(options: SurveyOptions): AsyncGenerator<Surveyed, 
     if (listing.truncated) onUnread?.(path, undefined);
     const below: string[] = [];
     for (const { name, ...seen } of sorted(listing.entries)) {
-      if (slices.isOver) await slices.rest();
+      if (slices.isOver) await slices.pause();
       const child = path === '/' ? `/${name}` : `${path}/${name}`;
       if (isDirectoryMode(seen.mode) && area.enters(child)) below.push(child);
       if (area.covers(child)) yield { path: child, seen };

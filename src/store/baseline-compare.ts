@@ -4,7 +4,8 @@
 import type { FileState, HashAlgorithm } from '../core/event.ts';
 import type { FileChange } from '../fsnotify/change.ts';
 import { realPattern } from '../fsnotify/roots.ts';
-import { Slices, SurveyArea, type SurveyOptions, survey } from '../fsnotify/survey.ts';
+import { Slices } from '../fsnotify/slices.ts';
+import { SurveyArea, type SurveyOptions, survey } from '../fsnotify/survey.ts';
 import { WatchSet } from '../fsnotify/watch-set.ts';
 import type { BaselineStore } from './baseline.ts';
 import { differences, isSame, isUntouched, kindOfDifference } from './baseline-differences.ts';
@@ -54,6 +55,9 @@ const HOLD_MS = 4_000;
 const HELD_MAX = 10_000;
 const IN_FLIGHT_MAX = 32;
 const PAGE = 500;
+const SLICE_MS = 10;
+/** Files between two looks at the clock. */
+const STEPS = 4;
 
 interface Held {
   readonly path: string;
@@ -79,7 +83,7 @@ class Comparison {
   private readonly flying = new InFlight();
   /** In the order in which they are due. */
   private readonly held: Held[] = [];
-  private readonly slices = new Slices();
+  private readonly slices = new Slices(SLICE_MS, STEPS);
 
   constructor(options: CompareOptions) {
     this.options = options;
@@ -148,7 +152,7 @@ class Comparison {
         if (this.isOver) return;
         if (!area.covers(path)) store.forget(path);
         else if (area.look(path) === undefined) this.hold(path, state, undefined);
-        if (this.slices.isOver) await this.slices.rest();
+        if (this.slices.isOver) await this.slices.pause();
       }
       await this.release(HELD_MAX);
     }
@@ -191,7 +195,7 @@ class Comparison {
       if (waitMs > 0) await pause(waitMs, this.options.signal);
       if (this.isOver) break;
       this.tell(one);
-      if (this.slices.isOver) await this.slices.rest();
+      if (this.slices.isOver) await this.slices.pause();
     }
     this.held.splice(0, at);
   }

@@ -2,6 +2,7 @@
 
 import type { FileHashes, FilePackage, HashAlgorithm } from '../../core/event.ts';
 import { safeText, textBytes } from '../../core/text.ts';
+import { Slices } from '../slices.ts';
 import { type Alias, DigestTable, type Owned } from './digest-table.ts';
 import {
   type Diversion,
@@ -13,8 +14,8 @@ import {
 } from './dpkg-parse.ts';
 import { findAliases, namesIn, readRegular, stampOf } from './files.ts';
 import type { Installed } from './installed.ts';
-import { Slices } from './slices.ts';
 
+const SLICE_MS = 5;
 const FILES_MAX = 4_000_000;
 const PACKAGES_MAX = 50_000;
 const STATUS_MAX_BYTES = 128 * 1024 * 1024;
@@ -68,7 +69,7 @@ export class Dpkg implements Installed {
   async load(): Promise<string | undefined> {
     // Taken before anything is read: what changes meanwhile is read again.
     const stamps = this.stampsNow();
-    const slices = new Slices();
+    const slices = new Slices(SLICE_MS);
     this.unread = 0;
     if (this.table.isStale) {
       this.table = new DigestTable(this.aliases, FILES_MAX);
