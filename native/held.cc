@@ -33,30 +33,29 @@ long statAt(int fd, const char* name, int flags, struct stat* s) { return syscal
 
 // Name by name, as every kernel can, and for paths of any length.
 int walk(int root, const char* path) {
-  int at = root;
-  int from = -1;  // ours to close
-  for (;;) {
-    while (*path == '/') path++;
+  int at = openat(root, *path == '/' ? "/" : ".", kHold | O_DIRECTORY);
+  while (at >= 0) {
+    path += strspn(path, "/");
     const char* end = strchrnul(path, '/');
     const std::string name(path, static_cast<size_t>(end - path));
-    const bool isLast = end[strspn(end, "/")] == '\0';
-    const int next = openat(at, name.empty() ? "." : name.c_str(), kHold | (isLast ? 0 : O_DIRECTORY));
-    int e = next < 0 ? errno : 0;
+    if (name.empty()) break;
+    path = end + strspn(end, "/");
+    const bool isLast = *path == '\0';
+    const int next = openat(at, name.c_str(), kHold | (isLast ? 0 : O_DIRECTORY));
+    int e = errno;
     struct stat s;
     // A symbolic link is none of the directories that were asked for.
-    if (e == ENOTDIR && !isLast && statAt(at, name.c_str(), AT_SYMLINK_NOFOLLOW, &s) == 0 && S_ISLNK(s.st_mode)) e = ELOOP;
-    if (from >= 0) close(from);
-    if (e != 0) return -e;
-    if (isLast) return next;
-    at = from = next;
-    path = end;
+    if (next < 0 && e == ENOTDIR && statAt(at, name.c_str(), AT_SYMLINK_NOFOLLOW, &s) == 0 && S_ISLNK(s.st_mode)) e = ELOOP;
+    close(at);
+    at = next;
+    errno = e;
   }
+  return at < 0 ? -errno : at;
 }
 
 int holdBeneath(int root, const char* path) {
-  while (*path == '/') path++;
   const OpenHow how = {static_cast<uint64_t>(kHold), 0, kResolveNoSymlinks};
-  const long fd = syscall(kOpenat2, root, *path == '\0' ? "." : path, &how, sizeof how);
+  const long fd = syscall(kOpenat2, root, path, &how, sizeof how);
   if (fd >= 0) return static_cast<int>(fd);
   const int e = errno;
   return e == ENOSYS || e == EPERM || e == ENAMETOOLONG ? walk(root, path) : -e;
@@ -78,9 +77,12 @@ double ms(int64_t seconds, int64_t nanoseconds) { return static_cast<double>(sec
 
 int holdPath(const std::string& path) {
   const size_t n = rootBytes(path);
-  const int root = open(n == 0 ? "/" : path.substr(0, n).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (n == 0) return holdBeneath(AT_FDCWD, path.c_str());
+  const int root = open(path.substr(0, n).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (root < 0) return -errno;
-  const int held = holdBeneath(root, path.c_str() + n);
+  const char* rest = path.c_str() + n;
+  while (*rest == '/') rest++;
+  const int held = holdBeneath(root, *rest == '\0' ? "." : rest);
   close(root);
   return held;
 }

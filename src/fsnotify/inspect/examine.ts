@@ -7,7 +7,7 @@ import type { FileHashes, FileState, HashAlgorithm } from '../../core/event.ts';
 import { safeText } from '../../core/text.ts';
 import { capabilityText } from './capabilities.ts';
 import { devOf, hold, stateOf, unreadable } from './held.ts';
-import { type Finding, isSame, type Job, type Progress, type Settings } from './protocol.ts';
+import { type Finding, HELD_NUMBERS, isSame, type Job, type Progress, type Settings } from './protocol.ts';
 
 const ENOENT = 2;
 const ENOTDIR = 20;
@@ -19,7 +19,7 @@ const ATTEMPTS = 2;
 /** What reading a file gave. */
 interface Content {
   readonly hashes?: FileHashes;
-  readonly content?: Uint8Array;
+  readonly content?: Uint8Array<ArrayBuffer>;
   readonly warning?: string;
 }
 
@@ -29,7 +29,7 @@ export class Examiner {
   private readonly settings: Settings;
   private readonly progress: Progress;
   private readonly chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  private readonly after = new Float64Array(11);
+  private readonly after = new Float64Array(HELD_NUMBERS);
 
   constructor(settings: Settings, progress: Progress) {
     this.settings = settings;
@@ -68,7 +68,7 @@ export class Examiner {
     const fd = native().heldOpen(held);
     if (fd < 0) return { ...found, warnings: [unreadable(-fd)] };
     try {
-      return this.read(fd, job);
+      return this.read(fd, job, state);
     } catch (error) {
       return { ...found, warnings: [`unreadable_${(error as NodeJS.ErrnoException).code ?? 'EIO'}`] };
     } finally {
@@ -76,7 +76,7 @@ export class Examiner {
     }
   }
 
-  private read(fd: number, job: Job): Finding {
+  private read(fd: number, job: Job, first: FileState): Finding {
     const { numbers } = this.progress;
     const value = native().heldCapability(fd);
     const warnings = typeof value === 'number' ? [unreadable(-value)] : [];
@@ -84,7 +84,7 @@ export class Examiner {
       typeof value === 'number' || value.length === 0 ? undefined : capabilityText(Buffer.from(value));
     const deadline = performance.now() + this.settings.timeoutMs;
     let read: Content = {};
-    let state: FileState = stateOf(numbers);
+    let state = first;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       read = this.readOnce(fd, job, state, deadline);
       if (read.warning !== 'changing') break;
@@ -103,7 +103,8 @@ export class Examiner {
 
   private readOnce(fd: number, job: Job, state: FileState, deadline: number): Content {
     const size = state.size ?? 0;
-    const algorithms: readonly HashAlgorithm[] = [...new Set([...this.settings.hashes, ...(job.hashes ?? [])])];
+    const asked = this.settings.hashes;
+    const algorithms = job.hashes === undefined ? asked : [...new Set([...asked, ...job.hashes])];
     if (algorithms.length > 0 && size > this.settings.hashMaxBytes) return { warning: 'not_hashed_size' };
     const wantsContent = job.contentMaxBytes !== undefined && size <= job.contentMaxBytes;
     if (algorithms.length === 0 && !wantsContent) return {};

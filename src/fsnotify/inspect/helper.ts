@@ -2,7 +2,7 @@
 
 import type { FileState } from '../../core/event.ts';
 import { devOf, stateOf } from './held.ts';
-import { type Answer, type Batch, Progress, type Settings } from './protocol.ts';
+import { type Answer, type Batch, type PackedAnswer, Progress, type Settings, unpack } from './protocol.ts';
 
 export interface Helper {
   send(batch: Batch): void;
@@ -38,8 +38,8 @@ export const startWorker: StartHelper = (settings, sinks) => {
   };
   // Who waits for answers keeps the process alive, not who gives them.
   worker.unref();
-  worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-    if (!isEnded) sinks.answer(data);
+  worker.onmessage = ({ data }: MessageEvent<PackedAnswer>) => {
+    if (!isEnded) sinks.answer(unpack(data));
   };
   worker.onerror = event => {
     event.preventDefault();
@@ -48,7 +48,7 @@ export const startWorker: StartHelper = (settings, sinks) => {
   worker.addEventListener('close', () => gone('it ended'));
   worker.postMessage({ ...settings, progress: shared } satisfies Settings);
   return {
-    send: batch => worker.postMessage(batch),
+    send: batch => worker.postMessage(JSON.stringify(batch)),
     at: () => progress.at,
     seen: () => (progress.isSeen ? { state: stateOf(progress.numbers), dev: devOf(progress.numbers) } : undefined),
     end: () => {

@@ -4,6 +4,7 @@
 import type { Note } from '../../audit/mode.ts';
 import type { FileState, HashAlgorithm } from '../../core/event.ts';
 import { type InspectCounters, noCounters, tally } from './counters.ts';
+import { glance } from './held.ts';
 import { type Helper, type StartHelper, startWorker } from './helper.ts';
 import { type Entry, jobOf, Lane, type Want } from './lane.ts';
 import { Pace } from './pace.ts';
@@ -107,7 +108,8 @@ export class Inspector {
     const want: Want = { identity, hashes, contentMaxBytes, done };
     const refusal = this.refusal(lane, dev);
     if (refusal !== undefined) {
-      this.answer(want, { warnings: [refusal] });
+      // A burst's files are told with what a look gives; where a file system hangs, not even that.
+      this.answer(want, { ...(refusal === 'not_hashed_queue' && glance(path)), warnings: [refusal] });
       return;
     }
     const promoted = lane === this.events ? this.background.remove(path) : [];
@@ -156,7 +158,7 @@ export class Inspector {
     if (this.running !== undefined || this.stopped || this.isDown) return;
     const lane = this.events.size > 0 ? this.events : this.background;
     if (lane.size === 0) return;
-    const budgetBytes = lane === this.events ? Number.MAX_VALUE : this.pace.available(performance.now());
+    const budgetBytes = lane === this.events ? Number.MAX_VALUE : Math.floor(this.pace.available(performance.now()));
     if (budgetBytes <= 0) {
       this.later ??= setTimeout(() => {
         this.later = undefined;
@@ -206,7 +208,7 @@ export class Inspector {
     if (isOther) {
       const { hashes: _, ...rest } = state;
       told = rest;
-      warnings = ['replaced'];
+      warnings = [...warnings, 'replaced'];
     }
     const isWanted = content !== undefined && !isOther && content.length <= (contentMaxBytes ?? -1);
     tally(this.counts, warnings);

@@ -2,7 +2,7 @@
 
 import { parentPort } from 'node:worker_threads';
 import { Examiner } from './examine.ts';
-import { type Answer, type Batch, type Finding, Progress, type Settings } from './protocol.ts';
+import { type Answer, type Batch, type Finding, Progress, pack, type Settings } from './protocol.ts';
 
 /** What looking at a file costs besides its bytes. */
 const FILE_BYTES = 4096;
@@ -25,15 +25,15 @@ function work({ first, jobs, budgetBytes, sliceMs }: Batch): Answer {
   return { findings, bytes };
 }
 
-parentPort?.on('message', (data: Settings | Batch) => {
-  if ('jobs' in data) {
-    const answer = work(data);
+parentPort?.on('message', (message: string | Settings) => {
+  if (typeof message === 'string') {
+    const packed = pack(work(JSON.parse(message) as Batch));
     parentPort?.postMessage(
-      answer,
-      answer.findings.flatMap(({ content }) => (content === undefined ? [] : [content.buffer as ArrayBuffer])),
+      packed,
+      packed.contents.map(({ content }) => content.buffer),
     );
     return;
   }
-  progress = new Progress(data.progress);
-  examiner = new Examiner(data, progress);
+  progress = new Progress(message.progress);
+  examiner = new Examiner(message, progress);
 });
