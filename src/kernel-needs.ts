@@ -62,7 +62,7 @@ function watchesOf(files: readonly FileNeed[], host: HostFiles, note: Note): rea
   for (const text of notes) note(text);
   if (absent.length > 0) {
     const more = absent.length > ABSENT_SHOWN ? `, and ${absent.length - ABSENT_SHOWN} more` : '';
-    note(`watched as soon as their folders are there: ${absent.slice(0, ABSENT_SHOWN).join(', ')}${more}`);
+    note(`watched as soon as they, or their folders, are there: ${absent.slice(0, ABSENT_SHOWN).join(', ')}${more}`);
   }
   return watches;
 }

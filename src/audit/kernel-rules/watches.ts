@@ -37,7 +37,7 @@ export interface WatchPlan {
   readonly watches: readonly Watch[];
   /** What can't be watched, or costs much, and why. */
   readonly notes: readonly string[];
-  /** What is watched as soon as its folder is there. */
+  /** What is watched as soon as its folder, or of a pattern anything, is there. */
   readonly absent: readonly string[];
 }
 
@@ -78,12 +78,20 @@ class Planner {
   private readonly notes = new Set<string>();
   private readonly absent = new Set<string>();
   private folders = FOLDERS_MAX;
+  /** Whether anything became of the present need. */
+  private isAnswered = false;
 
   constructor(host: HostFiles) {
     this.host = host;
   }
 
   add(need: FileNeed): void {
+    this.isAnswered = false;
+    this.find(need);
+    if (!this.isAnswered) this.absent.add(need.path);
+  }
+
+  private find(need: FileNeed): void {
     const { path } = need;
     if (UNFIT.test(path)) {
       this.note(`"${path}" isn't watched: it has a character that no watch takes`);
@@ -199,7 +207,7 @@ class Planner {
   private folder(path: string, { access }: FileNeed): void {
     const real = this.host.realPath(path);
     if (real === undefined || !this.host.isDirectory(real)) {
-      this.absent.add(path);
+      this.miss(path);
       return;
     }
     this.put('dir', real, access);
@@ -214,7 +222,7 @@ class Planner {
     const slash = path.lastIndexOf('/');
     const parent = this.host.realPath(path.slice(0, slash) || '/');
     if (parent === undefined || !this.host.isDirectory(parent)) {
-      this.absent.add(path);
+      this.miss(path);
       return;
     }
     const own = `${parent === '/' ? '' : parent}/${path.slice(slash + 1)}`;
@@ -233,12 +241,19 @@ class Planner {
     const by = access !== 'open' ? undefined : kind === 'path' && this.host.isSocket(path) ? 'connect' : 'open';
     const id = `${kind} ${path} ${by}`;
     const watch = this.found.get(id) ?? { kind, path, perm: new Set<string>(), by, names: new Set<string>() };
+    this.isAnswered = true;
     for (const letter of PERM[access]) watch.perm.add(letter);
     if (name !== undefined) watch.names.add(name);
     this.found.set(id, watch);
   }
 
+  private miss(path: string): void {
+    this.isAnswered = true;
+    this.absent.add(path);
+  }
+
   private note(text: string): void {
+    this.isAnswered = true;
     this.notes.add(text);
   }
 }

@@ -45,6 +45,13 @@ describe('a path', () => {
     expect(plan('/etc/audit/rules')).toEqual({ watches: [], notes: [], absent: ['/etc/audit/rules'] }));
 });
 
+test('a pattern of which nothing is there is told', () => {
+  const absent = (path: string, access: FileNeed['access']) => plan(path, access).absent;
+  expect(absent('/home/*/.mozilla/*/key4.db', 'open')).toEqual(['/home/*/.mozilla/*/key4.db']);
+  expect(absent('/etc/x*', 'read')).toEqual(['/etc/x*']);
+  expect(absent('/etc/*release', 'read')).toEqual([]);
+});
+
 describe('a pattern', () => {
   test.each([
     ['/etc/profile.d/*', 'write', ['dir /etc/profile.d wa']],
