@@ -16,7 +16,8 @@ import { look } from './fsnotify/reader.ts';
 import { isSecret, TEXT_MAX_BYTES, textOf, unifiedDiff } from './fsnotify/text-diff.ts';
 import { Who } from './fsnotify/who.ts';
 import { BaselineStore } from './store/baseline.ts';
-import { compareWithBaseline } from './store/baseline-compare.ts';
+import { compareWithBaseline, WHILE_DOWN } from './store/baseline-compare.ts';
+import { isSame } from './store/baseline-differences.ts';
 import { BASELINE_FILE } from './store/baseline-file.ts';
 import { TextStore } from './store/texts.ts';
 
@@ -110,6 +111,10 @@ export class FileKnowledge implements Omit<DescriberParts, 'isPast' | 'tell'> {
   note(hostPath: string, state: FileState | undefined): void {
     this.baseline?.note(hostPath, state);
     if (state === undefined) this.texts?.set(hostPath, undefined);
+  }
+
+  isTold({ path, previous, warnings }: FileChange): boolean {
+    return warnings.includes(WHILE_DOWN) && !isSame(this.previous(path), previous);
   }
 
   moved(from: string, to: string): void {

@@ -102,6 +102,7 @@ export class LiveFiles {
         inspect: (change, done) => knowledge.inspect(change, done),
         previous: path => knowledge.previous(path),
         note: (path, state) => knowledge.note(path, state),
+        isTold: change => knowledge.isTold(change),
         moved: (from, to) => knowledge.moved(from, to),
         packageOf: (change, state) => knowledge.packageOf(change, state),
         diff: (path, content) => knowledge.diff(path, content),

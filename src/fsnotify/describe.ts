@@ -20,6 +20,8 @@ export interface DescriberParts {
   previous(hostPath: string): FileState | undefined;
   /** What is known of it from now on; undefined: nothing is there. */
   note(hostPath: string, state: FileState | undefined): void;
+  /** What was found by comparing, and the watcher itself has told meanwhile. */
+  isTold(change: FileChange): boolean;
   /** A directory's name, and so those of all beneath it. */
   moved(from: string, to: string): void;
   packageOf(change: FileChange, state: FileState | undefined): FilePackage | undefined;
@@ -100,6 +102,7 @@ export class Describer {
 
   private tell(change: FileChange, found: Found): void {
     const { parts } = this;
+    if (parts.isTold(change)) return;
     const { kind, path, hostPath, previousPath, movedTo, containerId, dev, timeMs, teller } = change;
     const at = hostPath ?? path;
     const former = kind === 'renamed' && containerId === undefined ? previousPath : undefined;

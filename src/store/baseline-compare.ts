@@ -25,13 +25,16 @@ export type Inspect = (
   done: (found: { readonly state?: FileState; readonly warnings: readonly string[] }) => void,
 ) => void;
 
+/** The warning of what is told here. */
+export const WHILE_DOWN = 'while_down';
+
 export interface CompareOptions {
   readonly watched: Watched;
   readonly store: BaselineStore;
   readonly inspect: Inspect;
   /**
    * A change of which nobody knows when it was done: its time is that of the look. Whoever is told notes the new state, as for any other
-   * change.
+   * change; if that is later, and something else is known of the path by then, the watcher has told it.
    */
   readonly tell: (change: FileChange) => void;
   readonly onUnread?: SurveyOptions['onUnread'];
@@ -215,7 +218,7 @@ class Comparison {
       timeMs: Date.now(),
       teller: 'scan',
       ...(known !== undefined && { previous: known }),
-      warnings: ['while_down'],
+      warnings: [WHILE_DOWN],
     });
   }
 }

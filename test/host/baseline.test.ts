@@ -40,6 +40,7 @@ async function start(): Promise<Agent> {
       inspect: (change, done) => knowledge.inspect(change, done),
       previous: path => knowledge.previous(path),
       note: (path, state) => knowledge.note(path, state),
+      isTold: change => knowledge.isTold(change),
       moved: (from, to) => knowledge.moved(from, to),
       packageOf: () => undefined,
       diff: () => undefined,
@@ -68,7 +69,9 @@ async function start(): Promise<Agent> {
     told,
     compared: knowledge.compare(),
     stop: async () => {
+      // What is told unseen, because the agent ends, would be told again at the next start.
       await Bun.sleep(200);
+      for (let i = 0; i < 500 && describer.size > 0; i++) await Bun.sleep(10);
       clearInterval(timer);
       source.stop();
       describer.releaseAll();
