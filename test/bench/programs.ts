@@ -25,7 +25,7 @@ export function compilePrograms(): void {
   }
 }
 
-export type Operation = 'exec' | 'tcp' | 'udp';
+export type Operation = 'exec' | 'tcp' | 'udp' | 'file' | 'create';
 
 export interface WorkloadResult {
   readonly count: number;
@@ -35,9 +35,14 @@ export interface WorkloadResult {
   readonly longestUs: number;
 }
 
-/** `rate` 0: flat out. */
-export async function runWorkload(operation: Operation, rate: number, count: number): Promise<WorkloadResult> {
-  const command = [join(BUILD, 'workload'), operation, String(rate), String(count), join(BUILD, 'tiny')];
+/** `rate` 0: flat out. `target` is the program that `exec` runs, or the directory of `file` and `create`. */
+export async function runWorkload(
+  operation: Operation,
+  rate: number,
+  count: number,
+  target = join(BUILD, 'tiny'),
+): Promise<WorkloadResult> {
+  const command = [join(BUILD, 'workload'), operation, String(rate), String(count), target];
   const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' });
   const text = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error(`${command.join(' ')} failed`);

@@ -39,12 +39,18 @@ export interface Configuration {
 const START_LIMIT_MS = 15_000;
 const running = new Set<Subprocess>();
 
+/** Killed with the benchmark, if it still runs then. */
+export function tracked<T extends Subprocess>(child: T): T {
+  running.add(child);
+  return child;
+}
+
 /** For the end of the benchmark, however it comes. */
 export function killReaders(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-async function until<T>(what: string, probe: () => T | undefined, limitMs = START_LIMIT_MS): Promise<T> {
+export async function until<T>(what: string, probe: () => T | undefined, limitMs = START_LIMIT_MS): Promise<T> {
   const end = performance.now() + limitMs;
   for (;;) {
     const value = probe();
@@ -54,7 +60,7 @@ async function until<T>(what: string, probe: () => T | undefined, limitMs = STAR
   }
 }
 
-async function end(child: Subprocess): Promise<void> {
+export async function end(child: Subprocess): Promise<void> {
   child.kill('SIGTERM');
   const slow = setTimeout(() => child.kill('SIGKILL'), 10_000);
   await child.exited;
@@ -62,7 +68,7 @@ async function end(child: Subprocess): Promise<void> {
   running.delete(child);
 }
 
-function textOf(path: string): string {
+export function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
@@ -200,21 +206,41 @@ class LogCounter {
   }
 }
 
-interface Heartbeat {
+export interface Heartbeat {
   readonly audit: { events: number; missing: number; incomplete: number; kernelLost: number; ringDropped: number };
   readonly pipeline: { alerts: number };
+  readonly files?: FileCounters;
+}
+
+export interface FileCounters {
+  readonly told: number;
+  readonly overflows: number;
+  readonly dropped: number;
+  readonly directories: number;
+  readonly files: number;
+  readonly waiting: number;
+  readonly hurried: number;
+  readonly inspected: { readonly hashed: number; readonly refused: number };
 }
 
 export interface AgentOptions {
   readonly rules: readonly string[];
   /** The executable, with what stands before `--rules`. */
   readonly command?: readonly string[];
+  /** More lines for its configuration. */
+  readonly config?: string;
+  /** Absent: an empty one. */
+  readonly stateDir?: string;
 }
 
 export interface Agent {
   readonly child: Subprocess;
   /** What it has written. */
   readonly lines: () => string;
+  /** Its standard error. */
+  readonly log: () => string;
+  /** `performance.now()` at its exec. */
+  readonly startedMs: number;
   /** From exec to the line that says that it runs. */
   readonly readyMs: number;
 }
@@ -226,10 +252,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   mkdirSync(directory, { recursive: true });
   const out = join(directory, 'alerts.jsonl');
   const config = join(directory, 'puppy-hids.yaml');
-  writeFileSync(config, `state_dir: ${directory}/state\nheartbeat: 1h\naudit: {mode: own}\n`);
+  const { stateDir = join(directory, 'state'), config: more = '' } = options;
+  writeFileSync(config, `state_dir: ${stateDir}\nheartbeat: 1h\naudit: {mode: own}\n${more}`);
   const command = options.command ?? [AGENT, 'run'];
   const rules = options.rules.flatMap(path => ['--rules', path]);
-  const start = performance.now();
+  const startedMs = performance.now();
   const child = Bun.spawn([...command, '--config', config, '--output', `file:${out}`, ...rules], {
     stdin: 'ignore',
     stdout: 'ignore',
@@ -239,8 +266,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await until('starting the agent', () => (textOf(out).includes('"agent_started"') ? true : undefined)).catch(error => {
     throw new Error(`${error.message}: ${textOf(join(directory, 'stderr'))}`);
   });
-  const readyMs = performance.now() - start;
-  return { child, lines: () => textOf(out), readyMs };
+  const readyMs = performance.now() - startedMs;
+  return { child, lines: () => textOf(out), log: () => textOf(join(directory, 'stderr')), startedMs, readyMs };
 }
 
 export function stopAgent({ child }: Agent): Promise<void> {
@@ -265,7 +292,13 @@ export function agent(name: string, options: AgentOptions): Configuration {
 }
 
 /** Asks for a heartbeat, for the counters in it. */
-export async function heartbeat({ child, lines }: Agent): Promise<Seen> {
+export async function heartbeat(agent: Agent): Promise<Seen> {
+  const { audit, pipeline } = await heartbeatCounters(agent);
+  const { events, missing, incomplete, kernelLost: lost, ringDropped } = audit;
+  return { events, missing: missing + ringDropped, incomplete, kernelLost: lost, alerts: pipeline.alerts };
+}
+
+export async function heartbeatCounters({ child, lines }: Agent): Promise<Heartbeat> {
   const count = (text: string): number => text.split('"action":"heartbeat"').length;
   const before = count(lines());
   child.kill('SIGUSR1');
@@ -275,12 +308,5 @@ export async function heartbeat({ child, lines }: Agent): Promise<Seen> {
   });
   const line = text.split('\n').findLast(candidate => candidate.includes('"action":"heartbeat"'))!;
   const { puppy } = JSON.parse(line) as { puppy: { heartbeat: Heartbeat } };
-  const { events, missing, incomplete, kernelLost: lost, ringDropped } = puppy.heartbeat.audit;
-  return {
-    events,
-    missing: missing + ringDropped,
-    incomplete,
-    kernelLost: lost,
-    alerts: puppy.heartbeat.pipeline.alerts,
-  };
+  return puppy.heartbeat;
 }

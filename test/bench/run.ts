@@ -1,6 +1,6 @@
-// The benchmark: storms under auditd and under the agent, the evaluator alone, the agent by itself. One table with ratios, all measured
+// The benchmark: storms under auditd and under the agent, the evaluator alone, the agent by itself, files watched and hashed. One table with ratios, all measured
 // in one run, and the same as JSON. Needs root and the kernel's audit subsystem for itself; puts its state back.
-//   ./dev bench [--quick] [--only flat,fixed,evaluator,life] [--json FILE]
+//   ./dev bench [--quick] [--only flat,fixed,evaluator,life,files] [--json FILE]
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,8 @@ import { hostRuleContext } from '../../src/host-context.ts';
 import { kernelNeeds } from '../../src/kernel-needs.ts';
 import { mergeNeeds } from '../../src/rules/needs.ts';
 import { loadRuleset, verdictSummary } from '../../src/rules-loading.ts';
+import { type FilesResults, measureFiles } from './files.ts';
+import { filesLines } from './files-table.ts';
 import { KernelState } from './kernel.ts';
 import { measureIdle, measureReplay, measureStart } from './life.ts';
 import { loadAverage } from './measure.ts';
@@ -20,7 +22,7 @@ import { runStorms, type Sample, type Workload } from './storms.ts';
 import { summarize, targets } from './summary.ts';
 import { type EvaluatorRow, evaluatorLines, type LifeResults, lifeLines, stormLines, targetLines } from './table.ts';
 
-const PARTS = ['flat', 'fixed', 'evaluator', 'life'] as const;
+const PARTS = ['flat', 'fixed', 'evaluator', 'life', 'files'] as const;
 type Part = (typeof PARTS)[number];
 
 const { values: options } = parseArgs({
@@ -63,7 +65,7 @@ function ruleSets(): RuleSet[] {
   });
 }
 
-const needsKernel = parts.has('flat') || parts.has('fixed') || parts.has('life');
+const needsKernel = [...parts].some(part => part !== 'evaluator');
 if (needsKernel && process.getuid?.() !== 0)
   refuse('not root: the audit subsystem needs it (sudo ./dev bench), or --only evaluator', 3);
 if (!existsSync(AGENT)) refuse('./puppy-hids is not built (./dev build)', 1);
@@ -147,6 +149,11 @@ async function life(): Promise<LifeResults> {
   return { start, idle, replay };
 }
 
+async function files(rounds: number): Promise<FilesResults> {
+  const rules = [join(ROOT, 'rules.d')];
+  return await measureFiles(kernel!, { isQuick: options.quick, rounds, rules, progress });
+}
+
 async function main(): Promise<void> {
   if (needsKernel) kernel = new KernelState();
   if (kernel !== undefined && kernel.hostRules > 0)
@@ -156,6 +163,7 @@ async function main(): Promise<void> {
   const flat = parts.has('flat') ? await storms(flatWorkloads(), rounds) : undefined;
   const fixed = parts.has('fixed') ? await storms(fixedWorkloads(), 1) : undefined;
   const lived = parts.has('life') ? await life() : undefined;
+  const watched = parts.has('files') ? await files(rounds) : undefined;
   const evaluated = parts.has('evaluator') ? evaluator() : undefined;
   progress('');
   const samples = [...(flat?.samples ?? []), ...(fixed?.samples ?? [])];
@@ -175,6 +183,7 @@ async function main(): Promise<void> {
     ...(promises.length > 0 ? [targetLines(promises)] : []),
     ...(evaluated !== undefined && evaluated.length > 0 ? [evaluatorLines(evaluated)] : []),
     ...(lived !== undefined ? [lifeLines(lived)] : []),
+    ...(watched !== undefined ? [filesLines(watched)] : []),
   ];
   console.log(sections.map(lines => lines.join('\n')).join('\n\n'));
   const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
@@ -191,6 +200,7 @@ async function main(): Promise<void> {
     targets: promises,
     evaluator: evaluated,
     ...lived,
+    files: watched,
     samples,
   };
   writeFileSync(options.json, `${JSON.stringify(json, null, 1)}\n`);

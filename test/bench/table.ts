@@ -4,10 +4,10 @@ import type { IdleResult, ReplayResult, StartResult } from './life.ts';
 import type { Spread } from './measure.ts';
 import type { Row, Target } from './summary.ts';
 
-type Cells = readonly string[];
+export type Cells = readonly string[];
 
 /** Columns as wide as their widest cell; the first is aligned to the left, the others to the right. */
-function aligned(rows: readonly Cells[]): string[] {
+export function aligned(rows: readonly Cells[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
@@ -20,7 +20,7 @@ function aligned(rows: readonly Cells[]): string[] {
   );
 }
 
-function digits(value: number): string {
+export function digits(value: number): string {
   const size = Math.abs(value);
   return size >= 1000
     ? value.toFixed(0)
@@ -32,7 +32,7 @@ function digits(value: number): string {
 }
 
 /** The median, and with more than one round the least and the most. */
-function range(value: Spread | undefined, suffix = ''): string {
+export function range(value: Spread | undefined, suffix = ''): string {
   if (value === undefined) return '–';
   const { median, min, max } = value;
   const middle = `${digits(median)}${suffix}`;

@@ -1,6 +1,7 @@
-// Makes a given number of process starts or connects, at a fixed rate or as fast as it goes, and tells on one line of JSON how long each
-// took, as the program that makes them sees it.
-//   workload exec|tcp|udp RATE COUNT [PROGRAM]     RATE in operations a second, 0: no pause; PROGRAM is what exec runs
+// Makes a given number of process starts, connects or changes of files, at a fixed rate or as fast as it goes, and tells on one line of
+// JSON how long each took, as the program that makes them sees it.
+//   workload exec|tcp|udp|file|create RATE COUNT [PROGRAM|DIRECTORY]     RATE in operations a second, 0: no pause; PROGRAM is what exec
+//     runs; file: in DIRECTORY one is created, written, closed, renamed and deleted; create: it is left there
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -93,6 +94,37 @@ static void do_udp(long i) {
   close(fd);
 }
 
+#define FILE_BYTES 4096
+
+static const char* directory;
+
+static void make_file(const char* path, long i) {
+  static char content[FILE_BYTES];
+  memcpy(content, &i, sizeof i);
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd < 0 || write(fd, content, sizeof content) != sizeof content || close(fd)) fail(path);
+}
+
+static void do_create(long i) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/file-%ld.conf", directory, i);
+  make_file(path, i);
+}
+
+// As programs replace a file: under another name first.
+static void do_file(long i) {
+  char path[4096], renamed[4096];
+  snprintf(path, sizeof path, "%s/file-%ld.tmp", directory, i);
+  snprintf(renamed, sizeof renamed, "%s/file-%ld.conf", directory, i);
+  make_file(path, i);
+  if (rename(path, renamed) || unlink(renamed)) fail(renamed);
+}
+
+static const struct {
+  const char* name;
+  void (*run)(long);
+} operations[] = {{"exec", do_exec}, {"tcp", do_tcp}, {"udp", do_udp}, {"file", do_file}, {"create", do_create}};
+
 static int ascending(const void* a, const void* b) {
   uint32_t x = *(const uint32_t*)a, y = *(const uint32_t*)b;
   return (x > y) - (x < y);
@@ -100,12 +132,19 @@ static int ascending(const void* a, const void* b) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    fprintf(stderr, "usage: workload exec|tcp|udp RATE COUNT [PROGRAM]\n");
+    fprintf(stderr, "usage: workload exec|tcp|udp|file|create RATE COUNT [PROGRAM|DIRECTORY]\n");
     return 2;
   }
   long rate = atol(argv[2]), count = atol(argv[3]);
   program = argc > 4 ? argv[4] : "/bin/true";
-  void (*operation)(long) = strcmp(argv[1], "exec") == 0 ? do_exec : strcmp(argv[1], "tcp") == 0 ? do_tcp : do_udp;
+  directory = argc > 4 ? argv[4] : ".";
+  void (*operation)(long) = NULL;
+  for (size_t n = 0; n < sizeof operations / sizeof *operations; n++)
+    if (strcmp(argv[1], operations[n].name) == 0) operation = operations[n].run;
+  if (operation == NULL) {
+    errno = EINVAL;
+    fail(argv[1]);
+  }
   if (operation == do_exec && access(program, X_OK)) fail(program);
   listen_on_loopback();
   uint32_t* took = calloc(count > 0 ? count : 1, sizeof *took);
