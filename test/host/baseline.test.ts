@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileObservation } from '../../src/core/observation.ts';
 import { FileKnowledge } from '../../src/file-knowledge.ts';
+import type { FileChange } from '../../src/fsnotify/change.ts';
 import { Describer } from '../../src/fsnotify/describe.ts';
 import { FsSource } from '../../src/fsnotify/source.ts';
 
@@ -23,18 +24,21 @@ interface Agent {
   stop(): Promise<void>;
 }
 
-/** Watches the tree with all that is known of its files, as a live run does. */
-async function start(): Promise<Agent> {
-  const told: FileObservation[] = [];
-  const paths = [`${root}/**`];
+const paths = [`${root}/**`];
+
+function knowledgeOf(tell: (change: FileChange) => void): FileKnowledge {
   const fsnotify = {
     ...({ enabled: true, backend: 'auto', paths, exclude: [], containers: false, maxFiles: 1_000 } as const),
     ...({ hashes: ['sha256'], hashMaxBytes: 1e6, hashBytesPerSecond: 1e8, baseline: true, diff: false } as const),
   };
-  const knowledge: FileKnowledge = new FileKnowledge({
-    ...{ config: { fsnotify, stateDir: join(folder, 'state') }, paths, excludes: [], note: () => undefined },
-    tell: change => describer.push(change),
-  });
+  const config = { fsnotify, stateDir: join(folder, 'state') };
+  return new FileKnowledge({ config, paths, excludes: [], note: () => undefined, tell });
+}
+
+/** Watches the tree with all that is known of its files, as a live run does. */
+async function start(): Promise<Agent> {
+  const told: FileObservation[] = [];
+  const knowledge: FileKnowledge = knowledgeOf(change => describer.push(change));
   const describer = new Describer(
     {
       inspect: (change, done) => knowledge.inspect(change, done),
@@ -123,3 +127,17 @@ test('what changed while no agent ran, and what changes at its start', async () 
   await third.stop();
   expect(summary(third)).toEqual([]);
 }, 30_000);
+
+test('a comparison that waited while the watcher told of the same path', () => {
+  const knowledge = knowledgeOf(() => undefined);
+  const previous = { type: 'file', size: 1 } as const;
+  const change = { path: at('x'), timeMs: 0, teller: 'scan', warnings: ['while_down'] } as const;
+  const isTold = (of: Partial<FileChange>): boolean => knowledge.isTold({ ...change, kind: 'modified', ...of });
+  expect([isTold({ previous }), isTold({ kind: 'created' })]).toEqual([true, false]);
+  knowledge.note(at('x'), previous);
+  expect([isTold({ previous }), isTold({ kind: 'created' }), isTold({ warnings: [] })]).toEqual([false, true, false]);
+  knowledge.note(at('x'), { ...previous, size: 2 });
+  expect(isTold({ previous })).toBe(true);
+  knowledge.stop();
+  knowledge.close();
+});
