@@ -4,9 +4,12 @@
 #include <poll.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -24,9 +27,20 @@ namespace {
 
 // With pidfds each event of a read takes a descriptor until it was looked at: about 170 of them at once.
 constexpr size_t kBufferBytes = 16 << 10;
+// No event of either is longer: two names and three handles at most.
+constexpr size_t kEventMaxBytes = 2 << 10;
 constexpr int kTickMs = 1000;
 // How long one drain may go on while events come as fast as they are read; then the reader looks up.
 constexpr int kReadsMax = 256;
+// So long, within one drain, what was read of a process is taken for what it is.
+constexpr int64_t kFreshMs = 20;
+// A pid can't come round within it.
+constexpr int64_t kReuseMs = 100;
+// The longest pause between two drains is this share of the time that events may gather; and how long no event must have come for the
+// next to be read at once.
+constexpr int kPauseShare = 5;
+constexpr int64_t kQuietMs = 20;
+constexpr int kNice = -10;
 
 template <class T>
 T load(const uint8_t* p) {
@@ -49,8 +63,7 @@ int FsReader::start(ReaderThread::Wake wake, void* context) { return thread_.sta
 
 void FsReader::stop() {
   thread_.stop();
-  drain(directories_.fanotifyFd(), true);
-  drain(directories_.inotifyFd(), false);
+  drain(true, true);
   publish();
 }
 
@@ -70,40 +83,60 @@ void FsReader::publish() {
 void FsReader::body(void* self) { static_cast<FsReader*>(self)->loop(); }
 
 void FsReader::loop() {
+  // Before those that it must meet alive, on a busy host too; it's allowed or it isn't.
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
   // Its readers are told of every mount and unmount by POLLERR|POLLPRI (proc(5)).
   const int mounts = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
   pollfd fds[4] = {
       {thread_.stopFd(), POLLIN, 0}, {directories_.fanotifyFd(), POLLIN, 0}, {directories_.inotifyFd(), POLLIN, 0}, {mounts, POLLPRI, 0}};
-  uint64_t dropped = 0;
+  int64_t drainedMs = 0;
+  int64_t untoldMs = 0;  // since when something waits for the consumer's waking
   while (!thread_.stopping()) {
-    const int ready = poll(fds, 4, kTickMs);
+    // One wake-up is for many events: they gather in the ring, after they were read.
+    const int64_t waitMs = given_ == told_ ? kTickMs : std::max<int64_t>(0, untoldMs + options_.coalesceMs - nowMs(CLOCK_MONOTONIC));
+    const int ready = poll(fds, 4, static_cast<int>(waitMs));
     if (thread_.stopping()) break;
     if (ready < 0 && errno != EINTR) {
       counters_.error = errno;
       break;
     }
+    const int64_t now = nowMs(CLOCK_MONOTONIC);
+    if (given_ == told_) untoldMs = now;
     if (ready > 0) {
-      // Lets events gather: the kernel merges those of one file meanwhile, and one wake-up is for many.
-      if (options_.coalesceMs > 0) poll(fds, 1, options_.coalesceMs);
-      if ((fds[3].revents & (POLLERR | POLLPRI)) != 0) {
-        directories_.mountsChanged();
+      const bool remounted = (fds[3].revents & (POLLERR | POLLPRI)) != 0;
+      if (remounted) directories_.mountsChanged();
+      if (!drain(fds[1].revents != 0, fds[2].revents != 0)) break;
+      // After what happened in a file system before it was unmounted.
+      if (remounted) {
         Event e;
         e.mask = kFsMounts;
         give(e);
       }
-      if (!drain(directories_.fanotifyFd(), true) || !drain(directories_.inotifyFd(), false)) break;
+      // Somebody new may be gone in a millisecond, and others like it may follow: no pause. Where the same go on and on, the kernel may
+      // merge what it can meanwhile.
+      const bool isSteady = now - drainedMs <= kQuietMs && now - metNewMs_ > kQuietMs;
+      pauseMs_ = isSteady ? std::min(options_.coalesceMs / kPauseShare, std::max(1, 2 * pauseMs_)) : 0;
+      drainedMs = now;
     }
     publish();
     // Also of what was dropped: the consumer looks for it.
-    if (ring_.bytes() > 0 || counters_.ringDropped > dropped) thread_.wake();
-    dropped = counters_.ringDropped;
+    if (given_ != told_ && (now - untoldMs >= options_.coalesceMs || ring_.bytes() >= options_.batchBytes)) {
+      told_ = given_;
+      thread_.wake();
+    }
+    if (ready > 0 && pauseMs_ > 0) poll(fds, 1, pauseMs_);
   }
   if (mounts >= 0) close(mounts);
   publish();
   thread_.wake();
 }
 
-bool FsReader::drain(int fd, bool isFanotify) {
+bool FsReader::drain(bool fanotify, bool inotify) {
+  drains_++;
+  return (!fanotify || readAll(directories_.fanotifyFd(), true)) && (!inotify || readAll(directories_.inotifyFd(), false));
+}
+
+bool FsReader::readAll(int fd, bool isFanotify) {
   if (fd < 0) return true;
   for (int i = 0; i < kReadsMax; i++) {
     const ssize_t n = read(fd, buffer_.data(), buffer_.size());
@@ -119,6 +152,8 @@ bool FsReader::drain(int fd, bool isFanotify) {
     } else {
       parseInotify(buffer_.data(), static_cast<size_t>(n));
     }
+    // There was room for another: that was all.
+    if (static_cast<size_t>(n) + kEventMaxBytes <= buffer_.size()) return true;
   }
   return true;
 }
@@ -150,6 +185,8 @@ void FsReader::parseFanotify(const uint8_t* p, size_t n) {
       i += length;
     }
     at += m.event_len;
+    if (wanted) e.task = taskOf(e.pid, e.pidfd);
+    if (e.pidfd >= 0) close(e.pidfd);
     if ((e.mask & kFsOverflow) != 0) {
       counters_.overflows++;
       give(e);
@@ -165,12 +202,7 @@ void FsReader::parseFanotify(const uint8_t* p, size_t n) {
 void FsReader::info(const uint8_t* p, size_t n, Event* e, bool* wanted) {
   const uint8_t type = p[0];
   if (type == FAN_EVENT_INFO_TYPE_PIDFD) {
-    if (n < 8) return;
-    const auto fd = load<int32_t>(p + 4);
-    if (fd < 0) return;  // the process is gone, or there was no descriptor left
-    pollfd one = {fd, POLLIN, 0};
-    if (poll(&one, 1, 0) == 0) e->flags |= kFsAlive;
-    close(fd);
+    if (n >= 8 && e->pidfd < 0) e->pidfd = load<int32_t>(p + 4);
     return;
   }
   const bool second = type == FAN_EVENT_INFO_TYPE_NEW_DFID_NAME;
@@ -253,10 +285,63 @@ void FsReader::give(const Event& e) {
   put(48, e.flags);
   put(52, static_cast<int32_t>(e.nameBytes));
   put(56, static_cast<int32_t>(e.name2Bytes));
-  put(60, int32_t{0});
+  put(60, e.task);
   if (e.nameBytes > 0) memcpy(out.data() + kFsHeaderBytes, e.name, e.nameBytes);
   if (e.name2Bytes > 0) memcpy(out.data() + kFsHeaderBytes + e.nameBytes, e.name2, e.name2Bytes);
+  given_++;
   if (!ring_.commit()) counters_.ringDropped++;
+}
+
+// The number of the task that had the pid at an event just read; 0 where that can't be learned any more.
+uint32_t FsReader::taskOf(int32_t pid, int pidfd) {
+  if (pid <= 0) return 0;
+  const int64_t now = nowMs(CLOCK_MONOTONIC);
+  const auto found = tasks_.find(pid);
+  Known* known = found != tasks_.end() && lastTask_ - found->second.number < kFsTasks ? &found->second : nullptr;
+  const bool isRecent = known != nullptr && now - known->checkedMs <= kReuseMs;
+  if (isRecent && known->drain == drains_ && now - known->checkedMs <= kFreshMs) return known->number;
+  if (isRecent && now - known->readMs <= kReuseMs && pidfd != kPidfdGone && isUnchanged(known->task)) {
+    known->checkedMs = now;
+    known->drain = drains_;
+    return known->number;
+  }
+  Task task;
+  const bool isThere = pidfd != kPidfdGone && readTask(pid, pidfd, &task);
+  const bool isSame = known != nullptr && (isThere ? known->task.startTicks == task.startTicks : isRecent);
+  if (!isSame) metNewMs_ = now;
+  // Of one that is ending, what was read before is more.
+  if (isSame && isRecent && task.exe.empty()) return known->number;
+  const uint32_t number = isThere ? giveTask(task) : 0;
+  if (number == 0) return 0;
+  if (tasks_.size() >= kFsTasks) tasks_.clear();
+  tasks_[pid] = {number, std::move(task), now, now, drains_};
+  return number;
+}
+
+uint32_t FsReader::giveTask(const Task& task) {
+  std::vector<uint8_t>& out = ring_.scratch();
+  const size_t size = (kFsTaskHeaderBytes + task.comm.size() + task.exe.size() + 7) & ~static_cast<size_t>(7);
+  out.resize(size);
+  const auto put = [&](size_t at, auto v) { memcpy(out.data() + at, &v, sizeof v); };
+  const uint32_t number = lastTask_ + 1 == 0 ? 1 : lastTask_ + 1;
+  put(0, static_cast<int32_t>(size));
+  put(4, kFsTask);
+  put(8, static_cast<double>(task.startTicks));
+  put(16, number);
+  put(20, task.pid);
+  put(24, task.ppid);
+  put(28, task.tty);
+  memcpy(out.data() + 32, task.uid, sizeof task.uid);
+  memcpy(out.data() + 48, task.gid, sizeof task.gid);
+  put(64, task.auid);
+  put(68, task.session);
+  put(72, static_cast<int32_t>(task.comm.size()));
+  put(76, static_cast<int32_t>(task.exe.size()));
+  memcpy(out.data() + kFsTaskHeaderBytes, task.comm.data(), task.comm.size());
+  memcpy(out.data() + kFsTaskHeaderBytes + task.comm.size(), task.exe.data(), task.exe.size());
+  // Its events will be refused and counted where it was.
+  if (!ring_.commit()) return 0;
+  return lastTask_ = number;
 }
 
 }  // namespace puppy

@@ -113,14 +113,14 @@ export interface NativeBinding {
   fsFeatures(source: SourceHandle): FsFeatures;
   /** As auditStart. */
   fsStart(source: SourceHandle, wake: () => void): number;
-  /** 0 or a negative errno; `out`: the directory's number, and 1 where its whole file system is watched. */
+  /** 0 or a negative errno; `out`: the directory's number, 1 where its whole file system is watched, 1 where nothing watched it until now. */
   fsWatch(source: SourceHandle, path: Uint8Array, mask: number, out: Float64Array): number;
   fsForget(source: SourceHandle, directory: number): void;
   /** Its events stay in the reader until it is watched again. */
   fsIgnore(source: SourceHandle, directory: number): void;
   /** The present path, or a negative errno. */
   fsPath(source: SourceHandle, directory: number): Uint8Array | number;
-  /** 0 or a negative errno; native/scan.h has the seven numbers. */
+  /** 0 or a negative errno; native/scan.h has the ten numbers. */
   fsStat(path: Uint8Array, out: Float64Array): number;
   /** Entries as native/scan.h has them, or a negative errno. */
   fsScan(path: Uint8Array, maxEntries: number): Uint8Array | number;

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "held.h"
+
 namespace puppy {
 namespace {
 
@@ -21,7 +23,7 @@ double ms(int64_t seconds, int64_t nanoseconds) { return static_cast<double>(sec
 int statAt(int fd, const char* name, double* out) {
   struct statx x;
   // By number: glibc's function is newer than the oldest glibc that we load on, the kernel's is 4.11.
-  const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+  const int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH;
   if (syscall(SYS_statx, fd, name, flags | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &x) == 0) {
     const double numbers[kStatNumbers] = {static_cast<double>(x.stx_mode),
                                           static_cast<double>(x.stx_ino),
@@ -29,17 +31,21 @@ int statAt(int fd, const char* name, double* out) {
                                           static_cast<double>(x.stx_dev_minor),
                                           static_cast<double>(x.stx_nlink),
                                           ms(x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec),
-                                          ms(x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec)};
+                                          ms(x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec),
+                                          static_cast<double>(x.stx_uid),
+                                          static_cast<double>(x.stx_gid),
+                                          static_cast<double>(x.stx_size)};
     memcpy(out, numbers, sizeof numbers);
     return 0;
   }
   if (errno != ENOSYS) return -errno;
   struct stat s;
   if (syscall(SYS_newfstatat, fd, name, &s, flags) != 0) return -errno;
-  const double numbers[kStatNumbers] = {static_cast<double>(s.st_mode),         static_cast<double>(s.st_ino),
-                                        static_cast<double>(major(s.st_dev)),   static_cast<double>(minor(s.st_dev)),
-                                        static_cast<double>(s.st_nlink),        ms(s.st_mtim.tv_sec, s.st_mtim.tv_nsec),
-                                        ms(s.st_ctim.tv_sec, s.st_ctim.tv_nsec)};
+  const double numbers[kStatNumbers] = {static_cast<double>(s.st_mode),          static_cast<double>(s.st_ino),
+                                        static_cast<double>(major(s.st_dev)),    static_cast<double>(minor(s.st_dev)),
+                                        static_cast<double>(s.st_nlink),         ms(s.st_mtim.tv_sec, s.st_mtim.tv_nsec),
+                                        ms(s.st_ctim.tv_sec, s.st_ctim.tv_nsec), static_cast<double>(s.st_uid),
+                                        static_cast<double>(s.st_gid),           static_cast<double>(s.st_size)};
   memcpy(out, numbers, sizeof numbers);
   return 0;
 }
@@ -63,7 +69,13 @@ void add(std::vector<uint8_t>* out, const double* stat, const char* name, size_t
 
 }  // namespace
 
-int statPath(const char* path, double* out) { return statAt(AT_FDCWD, path, out); }
+int statPath(const char* path, double* out) {
+  const int fd = holdPath(path);
+  if (fd < 0) return fd;
+  const int r = statAt(fd, "", out);
+  close(fd);
+  return r;
+}
 
 int readMounts(std::string* out) {
   const int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -77,8 +89,12 @@ int readMounts(std::string* out) {
 }
 
 int scanDirectory(const char* path, size_t maxEntries, std::vector<uint8_t>* out) {
-  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return -errno;
+  const int held = holdPath(path);
+  if (held < 0) return held;
+  const int fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+  const int refused = errno;
+  close(held);
+  if (fd < 0) return -refused;
   DIR* directory = fdopendir(fd);
   if (directory == nullptr) {
     const int e = errno;

@@ -8,8 +8,9 @@
 
 namespace puppy {
 
-// What is at a path: 7 numbers (f64): mode, inode, device major and minor, links, mtime and ctime in ms. 0 or a negative errno.
-constexpr size_t kStatNumbers = 7;
+// What is at a path: 10 numbers (f64): mode, inode, device major and minor, links, mtime and ctime in ms, uid, gid, size. 0 or a negative
+// errno.
+constexpr size_t kStatNumbers = 10;
 int statPath(const char* path, double* out);
 
 // The entries of a directory, each: i32 size, u32 mode, f64 inode, f64 mtime ms, f64 ctime ms, u32 links, i32 name bytes, the name,

@@ -19,13 +19,12 @@ export interface FileChange {
   readonly movedTo?: string;
   /** Absent where nothing was there to be looked at. */
   readonly type?: FileType;
-  /** Absent from inotify and scans, which can't tell. */
-  readonly pid?: number;
-  /** The process still ran when the event was read: the pid was still its own. */
-  readonly pidAlive?: boolean;
-  /** Who that is, as /proc had it when the event was read. */
+  /**
+   * Who did it, as /proc had it when the event was read; the pid alone where the process had gone before that. Absent from inotify and
+   * scans, which can't tell.
+   */
   readonly task?: TaskFacts;
-  /** When that process started, since boot in USER_HZ. */
+  /** When that process started, since boot in USER_HZ; absent where the pid is alone. */
   readonly startTicks?: number;
   readonly inode?: string;
   /** `major:minor` in hex, as audit records have it. */

@@ -1,12 +1,13 @@
 // Events of files become changes: gathered while they come in a burst, decided by what is there when it's quiet, told once
 // (edge: looks at files). Renames are told at once, since everything after them has another path.
 
-import type { FileKind, FileType } from '../core/event.ts';
+import type { FileKind } from '../core/event.ts';
+import { fileTypeOf } from '../core/file-type.ts';
 import type { FileChange } from './change.ts';
 import { type Doing, decide, entryOf, MASK, type Pending } from './pending.ts';
 import { look, type RawEvent, type Stat } from './reader.ts';
 import type { DirectoryNode, DirectoryTree, Entry } from './tree.ts';
-import type { WatchSet } from './watch-set.ts';
+import type { Views } from './views.ts';
 
 /** After the last event of a name it's quiet; what is written on and on is told at least so often. */
 const QUIET_MS = 50;
@@ -15,20 +16,11 @@ const OPEN_QUIET_MS = 1_000;
 const MOST_MS = 2_000;
 const PENDING_MAX = 10_000;
 
-const TYPES: ReadonlyMap<number, FileType> = new Map([
-  [0o140000, 'socket'],
-  [0o120000, 'symlink'],
-  [0o100000, 'file'],
-  [0o060000, 'device'],
-  [0o040000, 'dir'],
-  [0o020000, 'device'],
-  [0o010000, 'fifo'],
-]);
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
 export const doingOf = (raw: RawEvent): Doing => ({
   pid: raw.pid,
-  pidAlive: raw.alive,
+  ...(raw.who !== undefined && { who: raw.who }),
   timeMs: raw.timeMs,
   teller: raw.isFanotify ? 'fanotify' : 'inotify',
 });
@@ -40,14 +32,14 @@ const isMerged = (mask: number): boolean => ACTIONS.filter(bits => (mask & bits)
 export class Changes {
   told = 0;
   own = 0;
-  private readonly set: WatchSet;
+  private readonly set: Views;
   private readonly tree: DirectoryTree;
   private readonly ownPid: number;
   private readonly sink: (change: FileChange) => void;
   /** In the order of their first events. */
   private readonly pending = new Set<Pending>();
 
-  constructor(set: WatchSet, tree: DirectoryTree, ownPid: number, sink: (change: FileChange) => void) {
+  constructor(set: Views, tree: DirectoryTree, ownPid: number, sink: (change: FileChange) => void) {
     this.set = set;
     this.tree = tree;
     this.ownPid = ownPid;
@@ -167,17 +159,27 @@ export class Changes {
     now: Stat | undefined,
     warnings: readonly string[],
   ): void {
-    const { pid, pidAlive, timeMs, teller } = doing;
+    const { pid, who, timeMs, teller } = doing;
     if (pid !== 0 && pid === this.ownPid) {
       this.own++;
       return;
     }
     this.told++;
-    const type = now === undefined ? undefined : TYPES.get(now.mode & 0o170000);
+    const { path, previousPath, movedTo, ...rest } = fact;
+    const named = this.set.name(path);
+    const likewise = (other: string): string => {
+      const { containerId, path: inside } = this.set.name(other);
+      return containerId === named.containerId ? inside : other;
+    };
+    const type = now === undefined ? undefined : fileTypeOf(now.mode);
     this.sink({
-      ...fact,
+      ...named,
+      ...rest,
+      ...(previousPath !== undefined && { previousPath: likewise(previousPath) }),
+      ...(movedTo !== undefined && { movedTo: likewise(movedTo) }),
       ...(type !== undefined && { type }),
-      ...(pid !== 0 && { pid, pidAlive }),
+      ...(pid !== 0 && { task: who?.task ?? { pid } }),
+      ...(who !== undefined && { startTicks: who.startTicks }),
       ...(now !== undefined && { inode: String(now.inode), dev: `${hex(now.major)}:${hex(now.minor)}` }),
       ...{ timeMs, teller, warnings },
     });

@@ -2,6 +2,7 @@
 
 import type { FileKind } from '../core/event.ts';
 import type { Teller } from './change.ts';
+import type { Who } from './task.ts';
 import type { DirectoryNode, Entry } from './tree.ts';
 
 /** The bits that fanotify and inotify share, and those of a look at the directory. */
@@ -17,7 +18,8 @@ export const MASK = {
   overflow: 0x4000,
   /** inotify: the watch is gone. */
   ignored: 0x8000,
-  /** The reader's own: the mount table changed. */
+  /** The reader's own: a task, and that the mount table changed. */
+  task: 0x40_0000,
   mounts: 0x80_0000,
   /** fanotify: both ends of a rename in one event. */
   rename: 0x1000_0000,
@@ -30,8 +32,10 @@ export const MASK = {
 
 /** Who did something, and when. */
 export interface Doing {
+  /** 0: not told. */
   readonly pid: number;
-  readonly pidAlive: boolean;
+  /** Absent where it had gone before it could be looked at. */
+  readonly who?: Who;
   readonly timeMs: number;
   readonly teller: Teller;
 }

@@ -3,14 +3,14 @@
 import { type FsFeatures, type FsOptions, type FsStats, native, type SourceHandle } from '../../native/index.ts';
 import { safeText, textBytes } from '../core/text.ts';
 import { type Mount, parseMounts } from './mounts.ts';
-import type { Seen } from './pending.ts';
+import { MASK, type Seen } from './pending.ts';
+import { Tasks, type Who } from './task.ts';
 
 /** How long batches are taken before signals, timers and outputs get their turn. */
 const SLICE_MS = 20;
 const BATCH_BYTES = 512 * 1024;
 const HEADER_BYTES = 64;
 const FLAG_FANOTIFY = 1;
-const FLAG_ALIVE = 2;
 
 /** What the kernel said once; native/fsnotify.h has the layout. */
 export interface RawEvent {
@@ -22,13 +22,19 @@ export interface RawEvent {
   readonly pid: number;
   readonly cookie: number;
   readonly isFanotify: boolean;
-  readonly alive: boolean;
+  /** Who had the pid; absent where nobody could say any more. */
+  readonly who: Who | undefined;
   readonly name: string;
   readonly newName: string;
 }
 
 /** How a directory is watched: with its file system, so that nothing made in it is missed, or alone. */
-export type Watched = { readonly id: number; readonly isWhole: boolean };
+export interface Watched {
+  readonly id: number;
+  readonly isWhole: boolean;
+  /** Nothing watched it until now: what did, if it was watched before, ended with its file system. Never of a whole one. */
+  readonly isNew: boolean;
+}
 
 export interface ListedEntry extends Seen {
   readonly name: string;
@@ -50,12 +56,16 @@ export interface RawVisitor {
 export interface Stat extends Seen {
   readonly major: number;
   readonly minor: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
 }
 
 export class FsReader {
   readonly features: FsFeatures;
   private readonly source: SourceHandle;
-  private readonly out = new Float64Array(2);
+  private readonly out = new Float64Array(3);
+  private readonly tasks = new Tasks();
   private bytes = Buffer.alloc(BATCH_BYTES);
   private visitor: RawVisitor | undefined;
   private draining = false;
@@ -98,7 +108,7 @@ export class FsReader {
   /** Watches one directory; the error number if it can't be. */
   watch(path: string, mask: number): Watched | number {
     const result = native().fsWatch(this.source, textBytes(path), mask, this.out);
-    return result < 0 ? -result : { id: this.out[0]!, isWhole: this.out[1] === 1 };
+    return result < 0 ? -result : { id: this.out[0]!, isWhole: this.out[1] === 1, isNew: this.out[2] === 1 };
   }
 
   forget(directory: number): void {
@@ -141,13 +151,16 @@ export class FsReader {
       this.bytes = Buffer.alloc(-size * 2);
       size = native().take(this.source, this.bytes);
     }
-    const { bytes, visitor } = this;
-    for (let at = 0; at < size; at += bytes.readInt32LE(at)) visitor?.event(rawEvent(bytes, at));
+    const { bytes, visitor, tasks } = this;
+    for (let at = 0; at < size; at += bytes.readInt32LE(at)) {
+      if (bytes.readUInt32LE(at + 4) === MASK.task) tasks.add(bytes, at);
+      else visitor?.event(rawEvent(bytes, at, tasks));
+    }
     return size > 0;
   }
 }
 
-function rawEvent(bytes: Buffer, at: number): RawEvent {
+function rawEvent(bytes: Buffer, at: number, tasks: Tasks): RawEvent {
   const flags = bytes.readInt32LE(at + 48);
   const nameAt = at + HEADER_BYTES;
   const newNameAt = nameAt + bytes.readInt32LE(at + 52);
@@ -161,21 +174,21 @@ function rawEvent(bytes: Buffer, at: number): RawEvent {
     pid: bytes.readInt32LE(at + 40),
     cookie: bytes.readUInt32LE(at + 44),
     isFanotify: (flags & FLAG_FANOTIFY) !== 0,
-    alive: (flags & FLAG_ALIVE) !== 0,
+    who: tasks.get(bytes.readUInt32LE(at + 60)),
     name: safeText(bytes, nameAt, newNameAt),
     newName: safeText(bytes, newNameAt, end),
   };
 }
 
-const numbers = new Float64Array(7);
+const numbers = new Float64Array(10);
 
 /** What is at a path; never follows, opens or waits. */
 export function look(path: string): Stat | undefined {
   if (native().fsStat(textBytes(path), numbers) < 0) return undefined;
-  const [mode, inode, major, minor, links, mtimeMs, ctimeMs] = numbers as unknown as readonly number[];
+  const [mode, inode, major, minor, links, mtimeMs, ctimeMs, uid, gid, size] = numbers as unknown as readonly number[];
   return {
     ...{ mode: mode!, inode: inode!, major: major!, minor: minor! },
-    ...{ links: links!, mtimeMs: mtimeMs!, ctimeMs: ctimeMs! },
+    ...{ links: links!, mtimeMs: mtimeMs!, ctimeMs: ctimeMs!, uid: uid!, gid: gid!, size: size! },
   };
 }
 

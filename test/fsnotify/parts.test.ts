@@ -30,7 +30,7 @@ nonsense
 });
 
 describe('halves of renames', () => {
-  const doing = { pid: 5, pidAlive: true, timeMs: 0, teller: 'fanotify' as const };
+  const doing = { pid: 5, timeMs: 0, teller: 'fanotify' as const };
   const half = { cookie: 0, doing, path: '/a', entry: undefined, node: undefined, isDirectory: false, sinceMs: 0 };
   const entry = { inode: 9, mtimeMs: 0, ctimeMs: 0, told: false };
 

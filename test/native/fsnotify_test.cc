@@ -6,11 +6,15 @@
 #include <fcntl.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <memory>
+#include <unordered_map>
 
 #include "../../native/scan.h"
 #include "harness.h"
@@ -30,8 +34,19 @@ struct Message {
   int32_t pid;
   uint32_t cookie;
   int32_t flags;
+  uint32_t task;
   std::string name;
   std::string name2;
+};
+
+struct ToldTask {
+  double startTicks;
+  int32_t pid;
+  int32_t ppid;
+  uint32_t euid;
+  uint32_t gid;
+  std::string comm;
+  std::string exe;
 };
 
 double number(const uint8_t* p) {
@@ -40,7 +55,8 @@ double number(const uint8_t* p) {
   return v;
 }
 
-std::vector<Message> takeMessages(FsReader& reader) {
+// The events; each names a task that was told before it, or none.
+std::vector<Message> takeMessages(FsReader& reader, std::unordered_map<uint32_t, ToldTask>* tasks = nullptr) {
   std::vector<Message> messages;
   std::vector<uint8_t> batch;
   while (reader.ring().take(batch, SIZE_MAX)) {
@@ -48,14 +64,30 @@ std::vector<Message> takeMessages(FsReader& reader) {
       const uint8_t* p = batch.data() + at;
       const auto size = static_cast<size_t>(get(p, 0));
       CHECK(size >= puppy::kFsHeaderBytes && size % 8 == 0 && at + size <= batch.size());
+      at += size;
+      if (static_cast<uint32_t>(get(p, 4)) == puppy::kFsTask) {
+        const auto comm = static_cast<size_t>(get(p, 72));
+        const auto exe = static_cast<size_t>(get(p, 76));
+        CHECK(puppy::kFsTaskHeaderBytes + comm + exe <= size);
+        const char* text = reinterpret_cast<const char*>(p + puppy::kFsTaskHeaderBytes);
+        if (tasks != nullptr) {
+          (*tasks)[static_cast<uint32_t>(get(p, 16))] = {number(p + 8),
+                                                         get(p, 20),
+                                                         get(p, 24),
+                                                         static_cast<uint32_t>(get(p, 36)),
+                                                         static_cast<uint32_t>(get(p, 48)),
+                                                         std::string(text, comm),
+                                                         std::string(text + comm, exe)};
+        }
+        continue;
+      }
       const auto name = static_cast<size_t>(get(p, 52));
       const auto name2 = static_cast<size_t>(get(p, 56));
       CHECK(puppy::kFsHeaderBytes + name + name2 <= size);
       const char* text = reinterpret_cast<const char*>(p + puppy::kFsHeaderBytes);
       messages.push_back({static_cast<uint32_t>(get(p, 4)), static_cast<uint64_t>(number(p + 8)), static_cast<uint64_t>(number(p + 16)),
                           static_cast<uint64_t>(number(p + 24)), get(p, 40), static_cast<uint32_t>(get(p, 44)), get(p, 48),
-                          std::string(text, name), std::string(text + name, name2)});
-      at += size;
+                          static_cast<uint32_t>(get(p, 60)), std::string(text, name), std::string(text + name, name2)});
     }
     reader.ring().recycle(batch);
   }
@@ -301,9 +333,124 @@ void scans() {
   CHECK(mounts.find(" / ") != std::string::npos);
 }
 
-const Case kCases[] = {
-    {"tells what happens", tellsWhatHappens}, {"refuses what is no directory", refuses},  {"ignores", ignores}, {"odd buffers", odd},
-    {"bounds are counted", boundsAreCounted}, {"beside its consumer", besideItsConsumer}, {"scans", scans}};
+// A child that runs `work`, with another name and other ids, and then stays, as a zombie, until it's waited for.
+pid_t child(void (*work)(const std::string&), const std::string& argument) {
+  const pid_t pid = fork();
+  CHECK(pid >= 0);
+  if (pid > 0) return pid;
+  prctl(PR_SET_NAME, "odd ) 1\n2");
+  work(argument);
+  _exit(0);
+}
+
+// Who did it: a process that goes on, one that ended and wasn't waited for, one that is gone before anybody looks.
+void saysWho() {
+  FsReaderOptions o;
+  o.backend = Backend::kFanotify;
+  FsReader reader(o);
+  const int r = reader.open();
+  if (r == -EPERM) return;
+  CHECK_EQ(r, 0);
+  const std::string dir = temporary();
+  CHECK(chmod(dir.c_str(), 0777) == 0);
+  puppy::Watched top;
+  CHECK_EQ(reader.directories().watch(dir.c_str(), kMask, &top), 0);
+  const auto wait = [](pid_t pid) { CHECK(waitpid(pid, nullptr, 0) == pid); };
+  touch(dir + "/mine");
+  const pid_t gone = child(touch, dir + "/gone");
+  wait(gone);
+  const pid_t zombie = child(
+      [](const std::string& path) {
+        CHECK(setresgid(7, 7, 7) == 0 && setresuid(0, 5, 0) == 0);
+        touch(path);
+      },
+      dir + "/zombie");
+  siginfo_t info;
+  CHECK(waitid(P_PID, static_cast<id_t>(zombie), &info, WEXITED | WNOWAIT) == 0);
+  reader.stop();
+  wait(zombie);
+  std::unordered_map<uint32_t, ToldTask> tasks;
+  const auto messages = takeMessages(reader, &tasks);
+  const auto taskOf = [&](const char* name) {
+    const Message* m = find(messages, name, IN_CREATE);
+    CHECK(m != nullptr);
+    return m->task;
+  };
+  CHECK(tasks.count(taskOf("mine")) == 1 && tasks.count(taskOf("zombie")) == 1);
+  char exe[4096];
+  const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe);
+  const ToldTask& mine = tasks[taskOf("mine")];
+  CHECK_EQ(mine.pid, getpid());
+  CHECK_EQ(mine.ppid, getppid());
+  CHECK_EQ(mine.exe, std::string(exe, static_cast<size_t>(n)));
+  CHECK_EQ(mine.euid, geteuid());
+  CHECK_EQ(mine.gid, getgid());
+  const ToldTask& ended = tasks[taskOf("zombie")];
+  CHECK_EQ(ended.pid, zombie);
+  CHECK_EQ(ended.ppid, getpid());
+  CHECK_EQ(ended.comm, std::string("odd ) 1\n2"));
+  CHECK_EQ(ended.euid, 5u);
+  CHECK_EQ(ended.gid, 7u);
+  CHECK(ended.exe.empty() && ended.startTicks >= mine.startTicks);
+  CHECK_EQ(find(messages, "gone", IN_CREATE)->pid, gone);
+  if (reader.directories().tellsTargets()) CHECK_EQ(taskOf("gone"), 0u);
+  for (const char* name : {"/mine", "/gone", "/zombie"}) CHECK(unlink((dir + name).c_str()) == 0);
+  CHECK(rmdir(dir.c_str()) == 0);
+}
+
+// The texts of /proc, also cut anywhere, and what isn't one.
+void readsTexts() {
+  const std::string stat = "42 (a) b (c\n) R 7 42 42 34816 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 123 4";
+  puppy::Task task;
+  CHECK(puppy::parseStat(stat.data(), stat.size(), &task));
+  CHECK_EQ(task.comm, std::string("a) b (c\n"));
+  CHECK_EQ(task.ppid, 7);
+  CHECK_EQ(task.tty, 34816);
+  CHECK_EQ(task.startTicks, 98765u);
+  const size_t whole = stat.find(" 98765") + 1;
+  for (size_t n = 0; n <= whole; n++) {
+    const std::string cut = stat.substr(0, n);
+    CHECK(!puppy::parseStat(cut.data(), cut.size(), &task));
+  }
+  const std::string status = "Name:\tx\nState:\tR\nUid:\t1\t2\t3\t4294967294\nGid:\t5\t6\t7\t8\nFDSize:\t64\n";
+  CHECK(puppy::parseStatus(status.data(), status.size(), &task));
+  CHECK_EQ(task.uid[0], 1u);
+  CHECK_EQ(task.uid[3], 4294967294u);
+  CHECK_EQ(task.gid[3], 8u);
+  CHECK(!puppy::parseStatus(status.data(), status.find("\t6"), &task));
+  CHECK(!puppy::readTask(0, puppy::kPidfdNone, &task));
+}
+
+// What was read once holds while the same process runs the same program for the same user.
+void seesChanges() {
+  puppy::Task task;
+  CHECK(puppy::readTask(getpid(), puppy::kPidfdNone, &task));
+  CHECK(puppy::isUnchanged(task));
+  puppy::Task other = task;
+  other.exe += "x";
+  CHECK(!puppy::isUnchanged(other));
+  other = task;
+  other.uid[1]++;
+  CHECK(!puppy::isUnchanged(other));
+  const pid_t ended = child([](const std::string&) {}, "");
+  const int pidfd = static_cast<int>(syscall(434, ended, 0));  // pidfd_open
+  CHECK(waitpid(ended, nullptr, 0) == ended);
+  CHECK(pidfd >= 0);
+  // Whoever has the pid now isn't who the pidfd means.
+  CHECK(!puppy::readTask(getpid(), pidfd, &task));
+  close(pidfd);
+}
+
+const Case kCases[] = {{"tells what happens", tellsWhatHappens},
+                       {"refuses what is no directory", refuses},
+                       {"ignores", ignores},
+                       {"odd buffers", odd},
+                       {"bounds are counted", boundsAreCounted},
+                       {"beside its consumer", besideItsConsumer},
+                       {"scans", scans},
+                       {"says who", saysWho},
+                       {"reads /proc", readsTexts},
+                       {"sees changes", seesChanges}};
 
 }  // namespace
 

@@ -8,7 +8,6 @@ import {
   parseStartTicks,
   parseStat,
   parseStatus,
-  ttyName,
 } from '../../src/proc/parse.ts';
 
 // Linux 6.18, Debian 12: `cat /proc/self/stat` of a shell, the name replaced.
@@ -75,15 +74,6 @@ test('cmdline', () => {
   expect(split('a\0\0\0')).toEqual(['a', '', '']);
   expect(split('nginx: worker process')).toEqual(['nginx: worker process']);
   expect(split('')).toEqual([]);
-});
-
-test('terminals as audit names them', () => {
-  expect(ttyName(0)).toBeUndefined();
-  expect(ttyName(34816)).toBe('pts0');
-  expect(ttyName((136 << 8) | 0x2c | (1 << 20))).toBe('pts300');
-  expect(ttyName(0x401)).toBe('tty1');
-  expect(ttyName(0x440)).toBe('ttyS0');
-  expect(ttyName(0x501)).toBe('console');
 });
 
 test('device numbers as audit writes them', () => {
