@@ -17,8 +17,9 @@ const IN_HOME: readonly string[] = [
   '.config/autostart/**',
   '.config/environment.d/**',
   '.config/plasma-workspace/**',
-  // Other shells' start files.
+  // Other shells' start files and histories.
   '.config/fish/**',
+  '.local/share/fish/fish_history',
   // Scripts where only settings belong.
   '.config/*/*.py',
   '.config/*/*.sh',
@@ -92,10 +93,17 @@ export const DEFAULT_PATHS: readonly string[] = [
   // Run with every Python.
   '/usr/lib/python3*/*customize.py',
   '/usr/lib/python3*/*-packages/*.pth',
+  '/usr/lib/python3*/*-packages/*customize.py',
+  '/usr/lib/python3*/site-packages/dnf-plugins/*',
   '/usr/lib64/python3*/site-packages/*.pth',
   '/usr/local/lib/python3*/*-packages/*.pth',
   '/usr/local/lib/python3*/*-packages/*customize.py',
   '/usr/local/lib64/python3*/site-packages/*.pth',
+
+  // Authorities that are believed, hooks of containers' starts, what the kubelet allows.
+  '/usr/local/share/ca-certificates/**',
+  '/usr/share/containers/oci/hooks.d/**',
+  '/var/lib/kubelet/config.yaml',
 
   // Jobs.
   '/var/spool/cron/**',
