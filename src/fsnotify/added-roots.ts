@@ -8,9 +8,11 @@ import type { Root, Views } from './views.ts';
 import type { Walk } from './walk.ts';
 import { namesOf, WatchSet } from './watch-set.ts';
 
-/** Of one container: it can make as many as it likes. */
+/** Remembered and watched of one container, which can make as many as it likes, and of all. */
 const FILES_MAX = 50_000;
 const DIRECTORIES_MAX = 20_000;
+const FILES_OF_ALL_MAX = 250_000;
+const DIRECTORIES_OF_ALL_MAX = 100_000;
 
 const ENOENT = 2;
 const EEXIST = 17;
@@ -27,6 +29,7 @@ interface Parts {
 export class AddedRoots {
   private readonly parts: Parts;
   private readonly roots = new Map<string, { readonly root: Root; readonly set: WatchSet }>();
+  private readonly all = new Share(FILES_OF_ALL_MAX, DIRECTORIES_OF_ALL_MAX);
   private readonly shares = new Map<string, Share>();
 
   constructor(parts: Parts) {
@@ -58,6 +61,16 @@ export class AddedRoots {
     this.roots.delete(path);
     const { containerId } = root;
     if (views.of(containerId).length === 0) this.shares.delete(containerId);
+  }
+
+  /** Says of which containers not every file is remembered. */
+  tick(): void {
+    for (const [containerId, { entries, refusedEntries }] of this.shares) {
+      if (refusedEntries === 0) continue;
+      const message = `container ${containerId} has more than the ${entries} files that are remembered: after a loss, changes of the others may go unseen`;
+      this.parts.note('fs_container_files', message);
+      return;
+    }
   }
 
   /** Begins anew with those whose file system was unmounted and mounted again, which may look the same. */
@@ -94,7 +107,7 @@ export class AddedRoots {
     }
     views.add(root, set);
     this.roots.set(path, { root, set });
-    const share = this.shares.get(containerId) ?? new Share(FILES_MAX, DIRECTORIES_MAX);
+    const share = this.shares.get(containerId) ?? new Share(FILES_MAX, DIRECTORIES_MAX, this.all);
     this.shares.set(containerId, share);
     const failed = walk.startAt(path, share);
     if (failed === 0) return;

@@ -176,7 +176,8 @@ export class FsSource {
         'there are more directories than the agent watches: watch less, or exclude some',
       );
     }
-    if (running.tree.refusedEntries > 0) {
+    running.roots.tick();
+    if (running.tree.root.share.refusedEntries > 0) {
       this.note(
         'fs_files',
         'warning',
@@ -345,8 +346,8 @@ export class FsSource {
 
   private note(code: string, level: Note['level'], message: string): void {
     if (this.notes >= NOTES_MAX || this.noted.has(code + message)) return;
-    // A limit is told once, not for each directory beyond it.
-    if (code === 'fs_watch_limit' && this.noted.has(code)) return;
+    // A limit is told once, not for each directory beyond it; what holds for containers, for one of them.
+    if ((code === 'fs_watch_limit' || code.startsWith('fs_container')) && this.noted.has(code)) return;
     this.noted.add(code).add(code + message);
     this.notes++;
     this.sinks.note({ code, level, message: `files: ${message}` });

@@ -20,7 +20,7 @@ export interface Former {
   readonly doing: Doing;
 }
 
-/** How much may be known below one top directory, and is: the files of one container take no room from others. */
+/** How much may be known below one top directory, and is: one container's files take no room from another's, nor from the host's. */
 export class Share {
   readonly maxEntries: number;
   readonly maxDirectories: number;
@@ -28,10 +28,27 @@ export class Share {
   directories = 0;
   /** Not kept, because there were too many. */
   refusedEntries = 0;
+  /** What it is a part of. */
+  private readonly whole: Share | undefined;
 
-  constructor(maxEntries: number, maxDirectories: number) {
+  constructor(maxEntries: number, maxDirectories: number, whole?: Share) {
     this.maxEntries = maxEntries;
     this.maxDirectories = maxDirectories;
+    this.whole = whole;
+  }
+
+  get isFullOfEntries(): boolean {
+    return this.entries >= this.maxEntries || this.whole?.isFullOfEntries === true;
+  }
+
+  get isFullOfDirectories(): boolean {
+    return this.directories >= this.maxDirectories || this.whole?.isFullOfDirectories === true;
+  }
+
+  add(entries: number, directories: number): void {
+    this.entries += entries;
+    this.directories += directories;
+    this.whole?.add(entries, directories);
   }
 }
 
@@ -121,7 +138,7 @@ export class DirectoryTree {
   add(id: number, parent: DirectoryNode, name: string): DirectoryNode {
     const node = new DirectoryNode(parent, name, parent.share);
     parent.children.set(name, node);
-    node.share.directories++;
+    node.share.add(0, 1);
     this.setId(node, id);
     return node;
   }
@@ -129,7 +146,7 @@ export class DirectoryTree {
   addTop(id: number, path: string, share: Share): DirectoryNode {
     const node = new DirectoryNode(undefined, '', share, path);
     this.tops.set(path, node);
-    node.share.directories++;
+    node.share.add(0, 1);
     this.setId(node, id);
     return node;
   }
@@ -182,17 +199,17 @@ export class DirectoryTree {
   setEntry(node: DirectoryNode, name: string, entry: Entry): void {
     const { share } = node;
     if (!node.entries.has(name)) {
-      if (share.entries >= share.maxEntries) {
+      if (share.isFullOfEntries) {
         share.refusedEntries++;
         return;
       }
-      share.entries++;
+      share.add(1, 0);
     }
     node.entries.set(name, entry);
   }
 
   deleteEntry(node: DirectoryNode, name: string): void {
-    if (node.entries.delete(name)) node.share.entries--;
+    if (node.entries.delete(name)) node.share.add(-1, 0);
   }
 
   /** The node at a path of the host's, if it's known. */
@@ -203,8 +220,7 @@ export class DirectoryTree {
   }
 
   private count({ share, entries }: DirectoryNode, sign: 1 | -1): void {
-    share.directories += sign;
-    share.entries += sign * entries.size;
+    share.add(sign * entries.size, sign);
   }
 
   private sum(of: (share: Share) => number): number {

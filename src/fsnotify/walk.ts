@@ -161,13 +161,11 @@ export class Walk {
 
   /** Whether a container has no room for one more directory. */
   private isFull(parent: DirectoryNode, name: string): boolean {
-    const { directories, maxDirectories } = parent.share;
-    if (directories < maxDirectories || parent.children.has(name)) return false;
+    if (!parent.share.isFullOfDirectories || parent.children.has(name)) return false;
     this.unwatched++;
-    this.parts.note(
-      'fs_container_directories',
-      `${parent.top.base} has more than ${maxDirectories} directories to watch: what happens in the others goes unseen`,
-    );
+    const top = parent.top.base;
+    const message = `there are too many directories in containers, ${top} has ${parent.share.directories} that are watched: what happens in its others goes unseen`;
+    this.parts.note('fs_container_directories', message);
     return true;
   }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { isWalked, mountsByPoint, parseMounts } from '../../src/fsnotify/mounts.ts';
 import { Moves } from '../../src/fsnotify/moves.ts';
 import { realPattern } from '../../src/fsnotify/roots.ts';
-import { DirectoryTree } from '../../src/fsnotify/tree.ts';
+import { DirectoryTree, Share } from '../../src/fsnotify/tree.ts';
 
 describe('the mount table', () => {
   const text = `22 28 0:20 / /proc rw,relatime - proc proc rw
@@ -73,6 +73,33 @@ describe('the tree', () => {
   });
 });
 
+test('containers: each has its share of what is remembered, and all together theirs', () => {
+  const tree = new DirectoryTree(100);
+  const all = new Share(3, 3);
+  const [one, two] = ['/one', '/two'].map((path, i) => tree.addTop(10 + i, path, new Share(2, 2, all)));
+  const entry = { inode: 9, mtimeMs: 0, ctimeMs: 0, told: false };
+  const below = tree.add(20, one!, 'd');
+  expect([below.path, below.top, tree.top('/one'), below.share.isFullOfDirectories]).toEqual([
+    '/one/d',
+    one,
+    one,
+    true,
+  ]);
+  for (const name of ['a', 'b', 'c']) tree.setEntry(below, name, entry);
+  for (const name of ['a', 'b']) tree.setEntry(two!, name, entry);
+  tree.setEntry(tree.root, 'a', entry);
+  expect([one!.share, two!.share].map(({ entries, refusedEntries }) => [entries, refusedEntries])).toEqual([
+    [2, 1],
+    [1, 1],
+  ]);
+  expect(two!.share.isFullOfDirectories).toBe(true);
+  tree.detach(below);
+  tree.attach(below, two!, 'd');
+  expect([one!.share.entries, two!.share.entries, two!.share.directories]).toEqual([0, 3, 2]);
+  expect(tree.remove(two!).sort()).toEqual([11, 20]);
+  expect([all.entries, all.directories, tree.entries, tree.has(below), tree.has(one!)]).toEqual([0, 1, 1, false, true]);
+});
+
 describe('where a pattern really is', () => {
   const folder = mkdtempSync(join(tmpdir(), 'puppy-roots-'));
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -86,5 +113,15 @@ describe('where a pattern really is', () => {
     ['bin/later/file', 'usr/bin/later/file'],
     ['none/x', 'none/x'],
   ])('%s is %s', (pattern, real) => expect(realPattern(join(folder, pattern))).toBe(join(folder, real)));
+  test('in a container it is by the container’s names', () => {
+    mkdirSync(join(folder, 'c/real/etc'), { recursive: true });
+    symlinkSync('/real/etc', join(folder, 'c/etc'));
+    symlinkSync('../../../..', join(folder, 'c/up'));
+    symlinkSync('loop', join(folder, 'c/loop'));
+    const real = (pattern: string) => realPattern(pattern, path => `${folder}/c${path}`);
+    expect(['/etc/**', '/etc/ssh/x', '/up/etc/a', '/loop/a', '/no/a', '/etc'].map(real)).toEqual([
+      ...['/real/etc/**', '/real/etc/ssh/x', '/real/etc/a', '/loop/a', '/no/a', '/etc'],
+    ]);
+  });
   test('/**', () => expect([realPattern('/**'), realPattern('/etc'), realPattern('/')]).toEqual(['/**', '/etc', '/']));
 });
