@@ -6,6 +6,7 @@ import { FileKnowledge } from './file-knowledge.ts';
 import { Describer } from './fsnotify/describe.ts';
 import { FsSource } from './fsnotify/source.ts';
 import type { LiveRun } from './live-run.ts';
+import { ContainerRoots } from './proc/container-roots.ts';
 import type { Ruleset } from './rules/ruleset.ts';
 import { ownPaths, watchedPaths } from './watched-paths.ts';
 
@@ -22,6 +23,7 @@ interface Running {
   readonly describer: Describer;
   readonly knowledge: FileKnowledge;
   readonly paths: readonly string[];
+  readonly containers: ContainerRoots | undefined;
 }
 
 export class LiveFiles {
@@ -55,16 +57,18 @@ export class LiveFiles {
 
   tick(nowMs: number): void {
     this.running?.source.tick(nowMs);
+    this.running?.containers?.tick();
     this.running?.knowledge.tick(nowMs);
   }
 
   stop(): void {
     const { running } = this;
     if (running === undefined) return;
-    const { source, describer, knowledge } = running;
+    const { source, describer, knowledge, containers } = running;
     clearTimeout(this.timer);
     this.timer = undefined;
     source.stop();
+    containers?.stop();
     knowledge.stop();
     describer.releaseAll();
     knowledge.close();
@@ -76,7 +80,13 @@ export class LiveFiles {
     const { running } = this;
     if (running === undefined) return undefined;
     const { size, hurried } = running.describer;
-    return { ...running.source.counters(), waiting: size, hurried, ...running.knowledge.counters() };
+    return {
+      ...running.source.counters(),
+      containers: running.containers?.size ?? 0,
+      waiting: size,
+      hurried,
+      ...running.knowledge.counters(),
+    };
   }
 
   private start(nowMs: number): void {
@@ -115,7 +125,7 @@ export class LiveFiles {
       },
       limits.queueEvents,
     );
-    const source = new FsSource(
+    const source: FsSource = new FsSource(
       {
         paths,
         excludes,
@@ -130,9 +140,11 @@ export class LiveFiles {
         loss: (loss, fromMs, toMs) => run.sayLoss({ source: 'fsnotify', ...loss, fromMs, toMs }),
         note,
         availability: (up, message) => run.sayAvailability('fsnotify', up, message),
+        mounts: table => containers?.mounts(table),
       },
     );
-    this.running = { source, describer, knowledge, paths };
+    const containers = fsnotify.containers ? new ContainerRoots({ source, note }) : undefined;
+    this.running = { source, describer, knowledge, paths, containers };
     void this.begin(this.running, nowMs);
   }
 
