@@ -120,6 +120,7 @@ int linkTarget(int held, std::string* out) {
 
 int capabilityOf(int fd, std::string* out) {
   char value[kCapabilityMaxBytes];
+  out->clear();
   const ssize_t n = fgetxattr(fd, "security.capability", value, sizeof value);
   if (n < 0) return errno == ENODATA || errno == EOPNOTSUPP ? 0 : -errno;
   out->assign(value, static_cast<size_t>(n));
