@@ -84,7 +84,7 @@ function network(o: NetworkObservation, table: ProcessTable): NetworkEvent {
 }
 
 function file(o: FileObservation, table: ProcessTable): FileEvent {
-  const process = o.task === undefined ? undefined : actor(o, o.task, table);
+  const process = o.task && table.teller(o.task, o.startTicks, o.timeMs, o.stamp);
   const event: Mutable<FileEvent> = extend<FileEvent>(base(o, process && table), {
     kind: o.kind,
     file: packaged(named(o.file, table), process, o.containerId),

@@ -2,6 +2,7 @@
 
 import type { Container, Credentials, Login, Origin, ProcessImage } from '../core/event.ts';
 import type { Mutable } from '../core/mutable.ts';
+import type { TaskFacts } from '../core/observation.ts';
 import { withoutDeleted } from './parse.ts';
 
 /** What an image is made of; unlike in an image, `undefined` stands for absent. */
@@ -85,4 +86,13 @@ export function boundedImage(image: ProcessImage, maxBytes: number): ProcessImag
 /** The same executable, whether or not its file has been deleted meanwhile. */
 export function sameExecutable(a: string, b: string): boolean {
   return a === b || withoutDeleted(a) === withoutDeleted(b);
+}
+
+/** Surely: both are known. */
+export function runsSameExecutable(task: TaskFacts, parent: ProcessImage): boolean {
+  return task.exe !== undefined && parent.executable !== undefined && sameExecutable(task.exe, parent.executable);
+}
+
+export function executableAgrees(task: TaskFacts, image: ProcessImage): boolean {
+  return task.exe === undefined || image.executable === undefined || sameExecutable(task.exe, image.executable);
 }

@@ -1,6 +1,6 @@
 // Images out of what /proc or a record says of a process that no exec event was seen of.
 
-import type { Container, ProcessImage } from '../core/event.ts';
+import type { Container, Origin, ProcessImage } from '../core/event.ts';
 import type { TaskFacts } from '../core/observation.ts';
 import type { CredentialStore } from './credentials.ts';
 import type { ProcFacts } from './facts.ts';
@@ -41,6 +41,7 @@ export function imageFromTask(
   foreignRoot: boolean,
   container: Container | undefined,
   store: CredentialStore,
+  origin: Origin = 'audit',
 ): ProcessImage {
   return makeImage({
     pid: task.pid,
@@ -53,8 +54,18 @@ export function imageFromTask(
     login: store.login(task.auid, task.session),
     foreignRoot,
     container,
-    origin: 'audit',
+    origin,
   });
+}
+
+/** A fork runs what its parent does. */
+export function imageOfFork(
+  parent: ProcessImage,
+  pid: number,
+  entitySeed: string,
+  startMs: number | undefined,
+): ProcessImage {
+  return makeImage({ ...parent, pid, entitySeed, startMs, foreignRoot: parent.foreignRoot === true, origin: 'cache' });
 }
 
 /** The image with what a later record says of the same task: ids, login, terminal and name can change without an exec. */

@@ -104,10 +104,16 @@ export class Resolver {
     return found !== 'gone' && startedBy(found.startedMs, t) ? 'other' : 'gone';
   }
 
+  /** Whether the entry's process is who had its pid just before `t`, when the pid had nobody. */
+  endedJustBefore(entry: Entry, t: number): boolean {
+    if (t < entry.firstMs - TIME_SLACK_MS) return false;
+    return this.isYoung(entry, t) || t <= (entry.endedMs ?? entry.aliveMs) + this.#recheckMs;
+  }
+
   /** Whether a task can have been forked by the entry's process as it is now, and not before its last exec. */
-  mayBeForkOf(parent: Entry, pid: number): boolean {
+  mayBeForkOf(parent: Entry, pid: number, startTicks?: number): boolean {
     if (parent.imageMs <= parent.firstMs) return true;
-    const ticks = this.readTicks(pid);
+    const ticks = startTicks ?? this.readTicks(pid);
     const startedMs = ticks === undefined ? undefined : this.#parts.clock.start(ticks);
     return startedMs !== undefined && startedMs >= parent.imageMs;
   }
@@ -147,7 +153,7 @@ export class Resolver {
     const foreign = facts.root === undefined ? parent?.foreign === true : facts.root === 'foreign';
     const inherited = parent?.process.image.container;
     const container = facts.kernelThread ? undefined : containers.read(pid, inherited);
-    const seed = `${pid}@${boot?.bootId ?? ''}/${facts.startTimeTicks}`;
+    const seed = startSeed(pid, boot, facts.startTimeTicks);
     const startWall = clock.startWall(facts.startTimeTicks);
     let image =
       task === undefined || procAgrees(task, facts)
@@ -179,6 +185,11 @@ export class Resolver {
     if (entry?.startTicks === undefined || entry.startTicks > child.startTimeTicks) return undefined;
     return entry;
   }
+}
+
+/** The seed of the entity id of a process that was met by its start time. */
+export function startSeed(pid: number, boot: BootFacts | undefined, startTicks: number): string {
+  return `${pid}@${boot?.bootId ?? ''}/${startTicks}`;
 }
 
 /** Whether a process that /proc has under a pid was already that pid's at `t`. One that started later says nothing about `t`. */

@@ -9,7 +9,8 @@
 //   forks per second one end in thirty-three with 32,768 pids, one in four thousand with 4,194,304), and its successor would have to be
 //   met before it executes anything: a second exec of an old process is always checked; or
 // - /proc has a process with that pid which had started by the time of the first sign: start times decide. One that started after
-//   it but before the event is another process: the entry is dropped, and /proc read anew.
+//   it but before the event is another process: the entry is dropped, and /proc read anew; or
+// - the source itself tells when the process started (met.ts): that alone decides.
 // Where it is gone from /proc and old, a parent is told with `parent_unverified`, an actor only if the record agrees with what is known of
 // it (`process_unverified`), and an exec begins a new process.
 // (Root can choose a pid, by clone3's set_tid or ns_last_pid: then only a different executable shows it.)
@@ -21,8 +22,9 @@ import { type ContainerCounters, Containers } from './containers.ts';
 import { CredentialStore } from './credentials.ts';
 import { covers, type Entry, type Lineage, lineageBelow, makeProcess, newEntry } from './entry.ts';
 import type { BootFacts, HostFacts } from './facts.ts';
-import { boundedImage, makeImage, sameExecutable } from './image.ts';
-import { imageFromProc, imageFromTask, withTask } from './images.ts';
+import { boundedImage, executableAgrees, makeImage, runsSameExecutable } from './image.ts';
+import { imageFromProc, imageFromTask, imageOfFork, withTask } from './images.ts';
+import { Met } from './met.ts';
 import { procAgrees, Resolver, startedBy } from './resolve.ts';
 import { FileJudge, type RootVerdict } from './roots.ts';
 import { EntryStore } from './store.ts';
@@ -58,6 +60,7 @@ export class ProcessTable {
   readonly #containers: Containers;
   readonly #store: EntryStore;
   readonly #resolver: Resolver;
+  readonly #met: Met;
   readonly #sweeper: Sweeper;
   readonly #imageMaxBytes: number;
 
@@ -78,6 +81,14 @@ export class ProcessTable {
       store: this.#store,
       credentials: this.credentials,
       containers: this.#containers,
+      imageMaxBytes: this.#imageMaxBytes,
+    });
+    this.#met = new Met({
+      boot: this.#boot,
+      clock: this.#clock,
+      store: this.#store,
+      resolver: this.#resolver,
+      credentials: this.credentials,
       imageMaxBytes: this.#imageMaxBytes,
     });
     this.#sweeper = new Sweeper(this.#store, pid => this.#resolver.readTicks(pid));
@@ -174,7 +185,17 @@ export class ProcessTable {
     return this.#actor(task, this.#begin(timeMs), timeMs, stamp).process;
   }
 
-  /** The same, and it ended with that. Its entry stays a while, for late events. */
+  /**
+   * The process that did what a file event tells, as it was then. `task` and `startTicks` are what was read of it at once. Without
+   * `startTicks`, `task` is an audit record's, or the pid alone of one that was gone by then.
+   */
+  teller(task: TaskFacts, startTicks: number | undefined, timeMs: number, stamp: string): Process {
+    const t = this.#begin(timeMs);
+    if (startTicks !== undefined) return this.#met.process(task, startTicks, t);
+    return task.euid !== undefined ? this.#actor(task, t, timeMs, stamp).process : this.#met.gone(task.pid, t, stamp);
+  }
+
+  /** As {@link actor}, and it ended with that. Its entry stays a while, for late events. */
   exit(task: TaskFacts, timeMs: number, stamp: string): Process {
     const t = this.#begin(timeMs);
     const entry = this.#actor(task, t, timeMs, stamp);
@@ -354,14 +375,7 @@ export class ProcessTable {
     const image =
       forkOf === undefined
         ? imageFromTask(task, entitySeed, timeMs, foreign, parent?.process.image.container, this.credentials)
-        : makeImage({
-            ...forkOf,
-            pid: task.pid,
-            entitySeed,
-            startMs: timeMs,
-            foreignRoot: forkOf.foreignRoot === true,
-            origin: 'cache',
-          });
+        : imageOfFork(forkOf, task.pid, entitySeed, timeMs);
     const lineage = lineageBelow(parent);
     const entry = newEntry({
       process: makeProcess(withTask(image, task, this.credentials), lineage.images, task.ppid),
@@ -376,15 +390,6 @@ export class ProcessTable {
     if (keep) this.#store.add(entry);
     return entry;
   }
-}
-
-/** Surely: both are known. */
-function runsSameExecutable(task: TaskFacts, parent: ProcessImage): boolean {
-  return task.exe !== undefined && parent.executable !== undefined && sameExecutable(task.exe, parent.executable);
-}
-
-function executableAgrees(task: TaskFacts, image: ProcessImage): boolean {
-  return task.exe === undefined || image.executable === undefined || sameExecutable(task.exe, image.executable);
 }
 
 function commAgrees(task: TaskFacts, image: ProcessImage): boolean {

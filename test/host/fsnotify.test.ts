@@ -314,7 +314,7 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     expect(seen).toContain('deleted w/old/3');
     // With so short a queue other programs' events may fill it again, but it's told all the same.
     expect(await does(run, 'echo x >> w/d499/f; sleep 1')).toEqual(['modified w/d499/f']);
-  });
+  }, 20_000);
 
   test('an agent that is too slow: told, and everything is found', async () => {
     const run = await begin('', { ringBytes: 4096 });
