@@ -61,6 +61,9 @@ const STUCK_MAX = 2;
 const FAILURES_MAX = 3;
 const REST_MS = 30_000;
 
+/** Why a file isn't read although its file system answers. */
+const GLANCED = new Set(['not_hashed_queue', 'hash_failed']);
+
 /** What the worker is at. */
 interface Running {
   readonly entries: readonly Entry[];
@@ -108,8 +111,7 @@ export class Inspector {
     const want: Want = { identity, hashes, contentMaxBytes, done };
     const refusal = this.refusal(lane, dev);
     if (refusal !== undefined) {
-      // A burst's files are told with what a look gives; where a file system hangs, not even that.
-      this.answer(want, { ...(refusal === 'not_hashed_queue' && glance(path)), warnings: [refusal] });
+      this.refuse(path, [want], refusal);
       return;
     }
     const promoted = lane === this.events ? this.background.remove(path) : [];
@@ -144,9 +146,13 @@ export class Inspector {
 
   private refusal(lane: Lane, dev: string | undefined): string | undefined {
     if (this.stopped) return 'not_hashed_stopping';
-    if (this.isDown || (dev !== undefined && [...this.stuck.values()].includes(dev))) return 'hash_timeout';
+    if (this.isDown || (dev !== undefined && this.hangs(dev))) return 'hash_timeout';
     if (this.isResting) return 'hash_failed';
     return lane.size >= this.queueMax ? 'not_hashed_queue' : undefined;
+  }
+
+  private hangs(dev: string): boolean {
+    return this.stuck.size > 0 && [...this.stuck.values()].includes(dev);
   }
 
   private get isResting(): boolean {
@@ -276,7 +282,7 @@ export class Inspector {
       this.restsUntilMs = performance.now() + REST_MS;
       this.answerAll('hash_failed');
     } else this.pump();
-    for (const want of entry?.wants ?? []) this.answer(want, { warnings: ['hash_failed'] });
+    if (entry !== undefined) this.refuse(entry.path, entry.wants, 'hash_failed');
   }
 
   private crashedAt(): Entry | undefined {
@@ -294,7 +300,13 @@ export class Inspector {
   private answerAll(warning: string): void {
     for (const lane of [this.events, this.background]) {
       // Who asks again while being answered is answered at once, so this ends.
-      for (const { wants } of lane.take(Infinity)) for (const want of wants) this.answer(want, { warnings: [warning] });
+      for (const { path, wants } of lane.take(Infinity)) this.refuse(path, wants, warning);
     }
+  }
+
+  /** What isn't read is told with what a glance gives; where a file system hangs, not even that is tried. */
+  private refuse(path: string, wants: readonly Want[], warning: string): void {
+    const seen = GLANCED.has(warning) ? glance(path) : {};
+    for (const want of wants) this.answer(want, { ...seen, warnings: [warning] });
   }
 }

@@ -245,10 +245,11 @@ describe('a worker that fails', () => {
     expect(workers[1]!.paths).toEqual([['a', 'c']]);
     workers[1]!.sinks.gone('boom');
     workers[2]!.sinks.gone('boom');
-    ask('d');
+    ask('/etc');
     expect(found.slice(2).map(([path, one]) => [path, one.warnings])).toEqual(
-      ['a', 'c', 'd'].map(path => [path, ['hash_failed']]),
+      ['a', 'c', '/etc'].map(path => [path, ['hash_failed']]),
     );
+    expect(found.at(-1)![1].state?.type).toBe('dir');
     expect(inspector.counters()).toMatchObject({ workersStarted: 3, workersCrashed: 3, failed: 4, waiting: 0 });
     expect(notes).toEqual(['fs_worker_failed', 'fs_worker_failed', 'fs_worker_failed']);
     inspector.stop();
