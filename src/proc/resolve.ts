@@ -107,7 +107,7 @@ export class Resolver {
   /** Whether the entry's process is who had its pid just before `t`, when the pid had nobody. */
   endedJustBefore(entry: Entry, t: number): boolean {
     if (t < entry.firstMs - TIME_SLACK_MS) return false;
-    return this.isYoung(entry, t) || t <= (entry.endedMs ?? entry.aliveMs) + this.#recheckMs;
+    return this.isYoung(entry, t) || t <= entry.aliveMs + this.#recheckMs;
   }
 
   /** Whether a task can have been forked by the entry's process as it is now, and not before its last exec. */

@@ -129,6 +129,29 @@ class World {
     );
   }
 
+  /** Changes a file: who that was is read at once, or it's gone by then and the pid is all that is told. */
+  write(n: number, gone: boolean): void {
+    const process = this.pick(n);
+    if (process === this.#init) return;
+    const { nowMs } = this.host;
+    const facts = task(process.pid, process.parent?.pid ?? 0, process.exe);
+    const observation: HostObservation = {
+      kind: 'created',
+      module: 'fsnotify',
+      timeMs: nowMs,
+      createdMs: nowMs,
+      stamp: nextStamp(nowMs),
+      ordinal: 0,
+      warnings: [],
+      file: { path: '/f' },
+      teller: 'fanotify',
+      task: gone ? { pid: process.pid } : facts,
+      ...(!gone && { startTicks: process.startTicks }),
+    };
+    if (gone) this.exit(n, false);
+    this.#seen(observation, process);
+  }
+
   exit(n: number, told: boolean): void {
     const process = this.pick(n);
     if (process === this.#init) return;
@@ -199,6 +222,7 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('fork' as const), n: fc.nat(50), m: fc.nat(9) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('exec' as const), n: fc.nat(50), m: fc.nat(9) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('connect' as const), n: fc.nat(50), m: fc.nat(9) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('write' as const), n: fc.nat(50), m: fc.nat(9) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('exit' as const), n: fc.nat(50), m: fc.nat(9) }) },
   {
     weight: 5,
@@ -229,6 +253,7 @@ function run(steps: readonly { do: string; n: number; m: number }[], factsOf: (w
     if (what === 'fork') world.fork(n);
     else if (what === 'exec') world.exec(n, m);
     else if (what === 'connect') world.connect(n, false);
+    else if (what === 'write') world.write(n, m < 3);
     else if (what === 'exit') world.exit(n, m < 3);
     else if (what === 'wait') world.advance(n);
     else if (what === 'read') read();
