@@ -31,8 +31,8 @@ const CALLS: Readonly<Record<FileKind, readonly (readonly WriteKind[])[]>> = {
   renamed: [['renamed']],
   linked: [['linked', 'created']],
   // touch opens a file, and sets its times by a call of which nothing is told; links are counted in the inode.
-  attributes_modified: [['attributes'], ['opened', 'created', 'linked', 'deleted', 'renamed']],
-  deleted: [['deleted', 'renamed']],
+  attributes_modified: [['attributes'], ['opened', 'created', 'linked', 'deleted', 'renamed', 'moved']],
+  deleted: [['deleted', 'moved']],
   accessed: [],
 };
 /** What happens to a name, not to what it leads to. */

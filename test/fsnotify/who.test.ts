@@ -56,6 +56,12 @@ describe('a change and the call that made it', () => {
       ['PARENT /w 1', 'DELETE f 5'],
       { kind: 'deleted', inode: '5' },
     ],
+    [
+      'moved away',
+      { syscall: 82 },
+      ['PARENT /w/ 1', 'PARENT /x/ 2', 'DELETE /w/f 5', 'CREATE /x/f 5'],
+      { kind: 'deleted' },
+    ],
     ['a directory', { syscall: 83 }, ['PARENT /w/ 1', 'CREATE /w/f/ 5'], { kind: 'created' }],
   ])('%s', (_, fields, paths, wanted) => {
     call(10, fields, paths);
@@ -114,6 +120,12 @@ describe('better nobody than the wrong one', () => {
     expect(find({ inode: '5', dev: '00:2a' })).toBeUndefined();
     create(11, 'f', 5, 10);
     expect(find({ inode: '5', timeMs: T + 20 })).toBe(11);
+  });
+  test('who made a file, of one who moved it away', () => {
+    create(10, 'f', 5);
+    call(11, { syscall: 82 }, ['PARENT /w/ 1', 'PARENT /w/ 1', 'DELETE /w/f 5', 'CREATE /w/g 5'], 5);
+    expect(find({ kind: 'created' })).toBe(10);
+    expect(find({ kind: 'renamed', path: '/w/g', inode: '5' })).toBe(11);
   });
   test('another name of the same file', () => {
     create(10, 'f', 5);

@@ -9,8 +9,8 @@ import { syscallName } from '../tables/syscalls.ts';
 import { Facts } from './facts.ts';
 import { OPENS, openFlags } from './open-flags.ts';
 
-/** `opened`: to be written. `attributes`: mode, owner, extended attributes. */
-export type WriteKind = 'created' | 'opened' | 'renamed' | 'linked' | 'attributes' | 'deleted';
+/** `opened`: to be written. `renamed`: to this name, `moved`: from it. `attributes`: mode, owner, extended attributes. */
+export type WriteKind = 'created' | 'opened' | 'renamed' | 'moved' | 'linked' | 'attributes' | 'deleted';
 
 export interface FileWrite {
   readonly kind: WriteKind;
@@ -69,7 +69,7 @@ export function writesOf(event: AuditEvent): FileWrites | undefined {
     const nametype = text(event, i, 'nametype');
     // Of a file that gets another name the inode alone changes.
     if (nametype === 'NORMAL') writes.push(writeOf(event, i, kind === 'linked' ? 'attributes' : kind));
-    else if (nametype === 'DELETE') writes.push(writeOf(event, i, kind));
+    else if (nametype === 'DELETE') writes.push(writeOf(event, i, kind === 'renamed' ? 'moved' : kind));
     else if (nametype === 'CREATE') writes.push(writeOf(event, i, kind === 'opened' ? 'created' : kind));
   }
   return writes.length === 0 ? undefined : { timeMs: event.timeMs, task, writes };
