@@ -38,7 +38,9 @@ export class Met {
     // What is told late, of one whose pid is another's by now, is kept nowhere.
     const isNewest = entry === undefined || startedAfter(entry, startTicks, startedMs ?? t);
     if (isNewest && entry !== undefined) resolver.reused++;
-    return this.#first(task, startTicks, t, isNewest);
+    // Without a clock it may be the one that is known after all, which had the pid long before.
+    const isUnsure = startedMs === undefined && entry !== undefined && entry.startTicks === undefined;
+    return this.#first(task, startTicks, t, isNewest, isUnsure ? entry.givenMs : undefined);
   }
 
   /** The process that had the pid, and that was gone at `t`: whoever /proc has by now is another. */
@@ -96,7 +98,7 @@ export class Met {
   }
 
   /** A process that nothing is known of: a fork of its parent, else as /proc still has it, else what was read of it. */
-  #first(task: TaskFacts, startTicks: number, t: number, keep: boolean): Process {
+  #first(task: TaskFacts, startTicks: number, t: number, keep: boolean, givenMs: number | undefined): Process {
     const { boot, clock, store, resolver, credentials } = this.#parts;
     const { pid, ppid } = task;
     const parent = resolver.parent(task, t);
@@ -116,6 +118,7 @@ export class Met {
       process: makeProcess(withTask(image, task, credentials), lineage.images, ppid),
       lineage,
       firstMs: Math.min(clock.start(startTicks) ?? t, t),
+      givenMs,
       aliveMs: t,
       startTicks,
       foreign: parent?.foreign === true,
