@@ -203,6 +203,27 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     expect(run.source.counters()).toMatchObject({ files: 1, dropped: 0, overflows: 0 });
   });
 
+  test('who did it, though it’s gone in a moment', async () => {
+    const run = await begin();
+    const pid = sh(run, 'i=0; while [ $i -lt 300 ]; do (echo x > w/sub$i); touch w/touch$i; i=$((i+1)); done');
+    const seen = (await quiet(run)).filter(one => one.kind === 'created');
+    expect(seen.length).toBe(600);
+    if (!knowsWho) {
+      expect(seen.every(one => one.task === undefined && one.startTicks === undefined)).toBe(true);
+      return;
+    }
+    expect(new Set(seen.map(one => one.task?.pid)).size).toBe(600);
+    const met = seen.filter(one => one.startTicks !== undefined);
+    // Nearly all where the host isn't busy with other things.
+    expect(met.length).toBeGreaterThan(300);
+    for (const { path, task, startTicks } of met) {
+      expect(task).toMatchObject({ ppid: pid, uid: 0, euid: 0, suid: 0, fsuid: 0, gid: 0, fsgid: 0 });
+      expect(startTicks).toBeGreaterThan(0);
+      expect(task?.comm).toBe(path.includes('sub') ? 'sh' : 'touch');
+    }
+    expect(met.filter(one => one.task?.exe?.endsWith('/touch')).length).toBeGreaterThan(50);
+  });
+
   test('1,000 files in a burst, and as many in new directories', async () => {
     const run = await begin();
     const pid = sh(run, 'i=0; while [ $i -lt 1000 ]; do echo $i > w/$i; i=$((i+1)); done');
