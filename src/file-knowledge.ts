@@ -6,13 +6,11 @@ import type { AuditEvent } from './audit/event.ts';
 import type { Note } from './audit/mode.ts';
 import type { Config } from './config/config.ts';
 import type { FilePackage, FileState } from './core/event.ts';
-import { fileTypeOf } from './core/file-type.ts';
 import type { TaskFacts } from './core/observation.ts';
 import type { FileChange } from './fsnotify/change.ts';
 import type { DescriberParts, Found } from './fsnotify/describe.ts';
 import { Inspector } from './fsnotify/inspect/inspector.ts';
 import { PackageIndex } from './fsnotify/packages/package-index.ts';
-import { look } from './fsnotify/reader.ts';
 import { isSecret, TEXT_MAX_BYTES, textOf, unifiedDiff } from './fsnotify/text-diff.ts';
 import { Who } from './fsnotify/who.ts';
 import { BaselineStore } from './store/baseline.ts';
@@ -24,8 +22,6 @@ import { TextStore } from './store/texts.ts';
 /** Files that may wait to be looked at; beyond, they are told without a hash. */
 const INSPECT_MAX = 16_384;
 const TEXTS_FILE = 'texts.db';
-/** The inspector had no time for it, so the main thread looks itself. */
-const UNLOOKED = new Set(['not_hashed_queue', 'hash_failed']);
 
 export interface KnowledgeOptions {
   readonly config: Pick<Config, 'fsnotify' | 'stateDir'>;
@@ -187,10 +183,7 @@ export class FileKnowledge implements Omit<DescriberParts, 'isPast' | 'tell'> {
         hashes: digest === undefined ? undefined : [digest],
         contentMaxBytes: isRead ? TEXT_MAX_BYTES : undefined,
       },
-      found => {
-        if (found.state !== undefined || !found.warnings.some(code => UNLOOKED.has(code))) done(found);
-        else done({ ...found, ...withState(at.path) });
-      },
+      done,
     );
   }
 
@@ -199,21 +192,4 @@ export class FileKnowledge implements Omit<DescriberParts, 'isPast' | 'tell'> {
     if (text !== undefined && this.baseline?.isNew === true) this.texts?.set(path, text);
     done(found);
   }
-}
-
-function withState(path: string): { state?: FileState } {
-  const seen = look(path);
-  if (seen === undefined) return {};
-  const { mode, inode, uid, gid, size, mtimeMs, ctimeMs } = seen;
-  const type = fileTypeOf(mode);
-  return {
-    state: {
-      ...(type !== undefined && { type }),
-      inode: String(inode),
-      mode: mode & 0o7777,
-      owner: { id: uid },
-      group: { id: gid },
-      ...{ size, mtimeMs, ctimeMs },
-    },
-  };
 }

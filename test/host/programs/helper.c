@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -257,6 +258,28 @@ static int connects(char** a) {
   return 0;
 }
 
+// Writes to a file through a mapping, never by a call.
+static int mapped(char** a) {
+  const int fd = open(a[0], O_RDWR);
+  char* at = fd < 0 ? MAP_FAILED : mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) fail("mmap");
+  memcpy(at, "MAP!", 4);
+  return 0;
+}
+
+// One process makes many files: PREFIX0, PREFIX1, ...
+static int burst(char** a) {
+  char path[4096];
+  const int count = atoi(a[1]);
+  for (int i = 0; i < count; i++) {
+    snprintf(path, sizeof path, "%s%d", a[0], i);
+    const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0644);
+    if (fd < 0 || write(fd, "x", 1) != 1) fail(path);
+    close(fd);
+  }
+  return 0;
+}
+
 int main(int argc, char** argv) {
   // As a leaf of a storm, with odd arguments, or with none at all it only ends.
   const char* what = argc > 1 ? argv[1] : "leaf";
@@ -272,6 +295,9 @@ int main(int argc, char** argv) {
   if (strcmp(what, "load") == 0 && argc == 5) return storm(a, 1);
   if (strcmp(what, "brief") == 0 && argc == 5) return brief(a);
   if (strcmp(what, "dial") == 0 && argc == 4) return dial(a);
+  if (strcmp(what, "mapped") == 0 && argc == 3) return mapped(a);
+  if (strcmp(what, "burst") == 0 && argc == 4) return burst(a);
+  if (strcmp(what, "xattr") == 0 && argc == 3 && setxattr(a[0], "user.puppy", "x", 1, 0) != 0) fail("setxattr");
   if (strcmp(what, "connect") == 0 && argc == 4) return connects(a);
   return 0;
 }
