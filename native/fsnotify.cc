@@ -102,8 +102,8 @@ void FsReader::loop() {
     }
     const int64_t now = nowMs(CLOCK_MONOTONIC);
     if (given_ == told_) untoldMs = now;
+    const bool remounted = ready > 0 && (fds[3].revents & (POLLERR | POLLPRI)) != 0;
     if (ready > 0) {
-      const bool remounted = (fds[3].revents & (POLLERR | POLLPRI)) != 0;
       if (remounted) directories_.mountsChanged();
       if (!drain(fds[1].revents != 0, fds[2].revents != 0)) break;
       // After what happened in a file system before it was unmounted.
@@ -119,8 +119,8 @@ void FsReader::loop() {
       drainedMs = now;
     }
     publish();
-    // Also of what was dropped: the consumer looks for it.
-    if (given_ != told_ && (now - untoldMs >= options_.coalesceMs || ring_.bytes() >= options_.batchBytes)) {
+    // Also of what was dropped: the consumer looks for it. A container begins with a mount, and runs some 50 ms after it.
+    if (given_ != told_ && (remounted || now - untoldMs >= options_.coalesceMs || ring_.bytes() >= options_.batchBytes)) {
       told_ = given_;
       thread_.wake();
     }

@@ -17,8 +17,9 @@ import { Walk } from './walk.ts';
 import { namesOf, WatchSet } from './watch-set.ts';
 
 const FLUSH_MS = 25;
-/** Between two looks at the mount table: the first comes at once, since a container begins with a mount. */
-const MOUNTS_PAUSE_MS = 100;
+/** Between two looks at the mount table: not long, since a container begins with a mount, and so long that it's little of the time. */
+const MOUNTS_PAUSE_MS = 5;
+const MOUNTS_PAUSES = 10;
 const NOTES_MAX = 64;
 const EMFILE = 24;
 const EPERM = 1;
@@ -92,9 +93,9 @@ export class FsSource {
   private running: Running | undefined;
   private flushTimer: ReturnType<typeof setTimeout> | undefined;
   private walkTimer: ReturnType<typeof setImmediate> | undefined;
-  /** When the mount table is compared next, if it changed, and was last. */
+  /** When the mount table, which changed, is compared; and when at the earliest. */
   private mountsAtMs: number | undefined;
-  private mountsComparedMs = Number.NEGATIVE_INFINITY;
+  private mountsNotBeforeMs = 0;
   private lossFromMs = 0;
   /** What was told of already. */
   private told = { overflows: 0, ringDropped: 0 };
@@ -244,8 +245,7 @@ export class FsSource {
     const { running } = this;
     if (running === undefined) return;
     if ((raw.mask & MASK.overflow) !== 0) this.compareAll();
-    else if ((raw.mask & MASK.mounts) !== 0)
-      this.mountsAtMs ??= Math.max(performance.now(), this.mountsComparedMs + MOUNTS_PAUSE_MS);
+    else if ((raw.mask & MASK.mounts) !== 0) this.mountsAtMs ??= Math.max(performance.now(), this.mountsNotBeforeMs);
     else running.dispatch.event(raw, performance.now());
   }
 
@@ -314,7 +314,6 @@ export class FsSource {
     const now = performance.now();
     if (running === undefined || this.mountsAtMs === undefined || now < this.mountsAtMs) return;
     this.mountsAtMs = undefined;
-    this.mountsComparedMs = now;
     const { walk, tree, roots } = running;
     const before = walk.mounts;
     const table = mounts();
@@ -325,6 +324,8 @@ export class FsSource {
     const points = new Set([...before.keys(), ...after.keys()]);
     for (const point of points)
       if (before.get(point)?.id !== after.get(point)?.id) this.remounted(running, point, after.has(point));
+    const end = performance.now();
+    this.mountsNotBeforeMs = end + Math.max(MOUNTS_PAUSE_MS, MOUNTS_PAUSES * (end - now));
     if (tree.root.id === 0) this.note('fs_root', 'warning', 'the root directory is no longer watched');
   }
 
