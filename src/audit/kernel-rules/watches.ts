@@ -238,13 +238,18 @@ class Planner {
 
   /** `name`: what rules call a file. */
   private put(kind: Watch['kind'], path: string, access: FileNeed['access'], name?: string): void {
-    const by = access !== 'open' ? undefined : kind === 'path' && this.host.isSocket(path) ? 'connect' : 'open';
+    const by = access !== 'open' ? undefined : kind === 'path' && this.isSocket(path) ? 'connect' : 'open';
     const id = `${kind} ${path} ${by}`;
     const watch = this.found.get(id) ?? { kind, path, perm: new Set<string>(), by, names: new Set<string>() };
     this.isAnswered = true;
     for (const letter of PERM[access]) watch.perm.add(letter);
     if (name !== undefined) watch.names.add(name);
     this.found.set(id, watch);
+  }
+
+  /** Or will be one, by its name. */
+  private isSocket(path: string): boolean {
+    return this.host.isSocket(path) || (path.endsWith('.sock') && this.host.realPath(path) === undefined);
   }
 
   private miss(path: string): void {

@@ -94,6 +94,7 @@ describe('reads of content', () => {
     ['/etc/ld.so.preload', ['path /etc/ld.so.preload r open /etc/ld.so.preload']],
     ['/etc/os-release', ['path /usr/lib/os-release r open /etc/os-release']],
     ['/var/run/docker.sock', ['path /run/docker.sock r connect /var/run/docker.sock']],
+    ['/run/absent.sock', ['path /run/absent.sock r connect /run/absent.sock']],
     ['/proc/sys/kernel/sysrq', ['dir /proc/sys/kernel/sysrq r open /proc/sys/kernel/sysrq']],
     // What comes later and lies deeper, and by its name what is there.
     ['/root/.ssh/*', ['dir /root/.ssh r open', 'path /root/.ssh/id_rsa r open /root/.ssh/id_rsa']],
