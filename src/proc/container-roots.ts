@@ -182,10 +182,10 @@ export class ContainerRoots {
     };
     const hasRoom = this.#room();
     for (const { mount, id } of this.#mounted.values())
-      if (id !== undefined && hasRoom(id, false)) add(rootOfMount(id, mount, new Set()), mount.id);
+      if (id !== undefined && hasRoom(id, undefined)) add(rootOfMount(id, mount, new Set()), mount.id);
     for (const isUsers of [false, true]) {
       for (const { ref, seen } of this.#running.values()) {
-        if (seen === undefined || isUsers !== (ref.owner !== undefined) || !hasRoom(ref.id, isUsers)) continue;
+        if (seen === undefined || isUsers !== (ref.owner !== undefined) || !hasRoom(ref.id, ref.owner)) continue;
         const through = this.#procfs.rootPath(seen.pid);
         for (const root of seen.roots) {
           const life = root.path.startsWith(through) ? String(seen.startTicks) : this.#points.get(root.path)?.id;
@@ -196,20 +196,21 @@ export class ContainerRoots {
     return wanted;
   }
 
-  #room(): (id: string, isUsers: boolean) => boolean {
+  /** Whether a container is among those that are watched. A user's has no id that another's has: he can choose it. */
+  #room(): (id: string, owner: number | undefined) => boolean {
     const { containersMax = CONTAINERS_MAX, note } = this.#options;
-    const ids = new Set<string>();
+    const owners = new Map<string, number | undefined>();
     let ofUsers = 0;
-    return (id, isUsers) => {
-      if (ids.has(id)) return true;
-      if (ids.size >= containersMax || (isUsers && ofUsers >= OF_USERS_MAX)) {
+    return (id, owner) => {
+      if (owners.has(id)) return owners.get(id) === owner;
+      if (owners.size >= containersMax || (owner !== undefined && ofUsers >= OF_USERS_MAX)) {
         const message = `files: more than ${containersMax} containers run, or ${OF_USERS_MAX} of users: those of the others aren't watched`;
         if (!this.#isFullTold) note({ code: 'fs_containers', level: 'warning', message });
         this.#isFullTold = true;
         return false;
       }
-      ids.add(id);
-      if (isUsers) ofUsers++;
+      owners.set(id, owner);
+      if (owner !== undefined) ofUsers++;
       return true;
     };
   }

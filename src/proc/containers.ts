@@ -85,6 +85,11 @@ export class Containers {
     return found === 'host' ? inherited : (found ?? inherited);
   }
 
+  /** By its id, as far as it's known; whose it is was asked before. */
+  withId(id: string): Container {
+    return this.#byId.get(id)?.container ?? { id };
+  }
+
   /** The container of a process that executes a program. `before` is what it was, if it is known. */
   ofExec(
     { task, args, timeMs }: ExecObservation,

@@ -91,6 +91,7 @@ function file(o: FileObservation, table: ProcessTable): FileEvent {
     teller: o.teller,
   });
   if (process !== undefined) event.process = process;
+  if (o.containerId !== undefined) event.container = table.container(o.containerId);
   return event;
 }
 

@@ -135,6 +135,11 @@ export class ProcessTable {
     return this.#containers.tick(nowMs, (pid, container) => this.#join(pid, container));
   }
 
+  /** The container with an id, as far as it's known. */
+  container(id: string): Container {
+    return this.#containers.withId(id);
+  }
+
   /** A log without its host goes on after a boot: no pid is who it was. (A live agent can't see a boot of its own host.) */
   hostBooted(): void {
     if (this.#boot === undefined) this.#clear();
