@@ -8,11 +8,13 @@ import type { Root, Views } from './views.ts';
 import type { Walk } from './walk.ts';
 import { namesOf, WatchSet } from './watch-set.ts';
 
-/** Remembered and watched of one container, which can make as many as it likes, and of all. */
+/** Remembered and watched of one container, which can make as many as it likes, of all, and of all that users run. */
 const FILES_MAX = 50_000;
 const DIRECTORIES_MAX = 20_000;
 const FILES_OF_ALL_MAX = 250_000;
 const DIRECTORIES_OF_ALL_MAX = 100_000;
+const FILES_OF_USERS_MAX = 50_000;
+const DIRECTORIES_OF_USERS_MAX = 20_000;
 
 const ENOENT = 2;
 const EEXIST = 17;
@@ -30,6 +32,7 @@ export class AddedRoots {
   private readonly parts: Parts;
   private readonly roots = new Map<string, { readonly root: Root; readonly set: WatchSet }>();
   private readonly all = new Share(FILES_OF_ALL_MAX, DIRECTORIES_OF_ALL_MAX);
+  private readonly ofUsers = new Share(FILES_OF_USERS_MAX, DIRECTORIES_OF_USERS_MAX);
   private readonly shares = new Map<string, Share>();
 
   constructor(parts: Parts) {
@@ -86,7 +89,7 @@ export class AddedRoots {
 
   private addOne(root: Root, set: WatchSet): void {
     const { views, tree, walk, note } = this.parts;
-    const { containerId, path, at, files, type } = root;
+    const { containerId, ofUser, path, at, files, type } = root;
     const isReached =
       files === undefined
         ? set.descends(at || '/') || set.covers(at)
@@ -107,7 +110,8 @@ export class AddedRoots {
     }
     views.add(root, set);
     this.roots.set(path, { root, set });
-    const share = this.shares.get(containerId) ?? new Share(FILES_MAX, DIRECTORIES_MAX, this.all);
+    const whole = ofUser ? this.ofUsers : this.all;
+    const share = this.shares.get(containerId) ?? new Share(FILES_MAX, DIRECTORIES_MAX, whole);
     this.shares.set(containerId, share);
     const failed = walk.startAt(path, share);
     if (failed === 0) return;

@@ -6,6 +6,8 @@ import { WatchSet } from './watch-set.ts';
 /** A directory of the host's that a container has at a path of its own. */
 export interface Root {
   readonly containerId: string;
+  /** Somebody else than root runs the container. */
+  readonly ofUser: boolean;
   /** Real, or beneath the /proc/PID/root of one of its processes. */
   readonly path: string;
   /** Where the container has it: `` for its root directory, else `/data`. */

@@ -21,18 +21,23 @@ interface Found {
 
 export interface Inside {
   readonly containerId: string;
+  readonly ofUser: boolean;
   /** /proc/PID/root of one of its processes: through it everything is reached, for as long as the process is there. */
   readonly through: string;
   readonly mounts: readonly Mount[];
 }
 
 /** The root directory of a container by the mount that the host has it by. Only the host's own table is believed about layers. */
-export function rootOfMount(containerId: string, mount: Mount, mounts: ReadonlySet<string>): Root {
+export function rootOfMount(
+  { containerId, ofUser }: Pick<Root, 'containerId' | 'ofUser'>,
+  mount: Mount,
+  mounts: ReadonlySet<string>,
+): Root {
   const { point: path, type } = mount;
-  return { containerId, path, at: '', type, mounts, stores: Object.values(layersOf(mount)) };
+  return { containerId, ofUser, path, at: '', type, mounts, stores: Object.values(layersOf(mount)) };
 }
 
-export function rootsOf({ containerId, through, mounts }: Inside, host: readonly Mount[], look: Look): Root[] {
+export function rootsOf({ containerId, ofUser, through, mounts }: Inside, host: readonly Mount[], look: Look): Root[] {
   const points = mountsByPoint(mounts);
   const roots: Root[] = [];
   const files = new Map<string, Map<string, string>>();
@@ -50,8 +55,8 @@ export function rootsOf({ containerId, through, mounts }: Inside, host: readonly
       // Not the host's own root directory: that is no container's.
       if (path === '/') continue;
       if (at === '' && onHost?.mount.point === path)
-        roots.push(rootOfMount(containerId, onHost.mount, new Set(within)));
-      else roots.push({ containerId, path, at, type, mounts: new Set(within), stores: [] });
+        roots.push(rootOfMount({ containerId, ofUser }, onHost.mount, new Set(within)));
+      else roots.push({ containerId, ofUser, path, at, type, mounts: new Set(within), stores: [] });
     } else if (isKind(there, 'file') && onHost !== undefined) {
       const folder = dirname(onHost.path);
       const names = files.get(folder) ?? new Map<string, string>();
@@ -59,7 +64,7 @@ export function rootsOf({ containerId, through, mounts }: Inside, host: readonly
     }
   }
   const ofFiles = [...files].map(([path, names]) => ({
-    ...{ containerId, path, at: '', type: 'file', files: names, mounts: new Set<string>(), stores: [] },
+    ...{ containerId, ofUser, path, at: '', type: 'file', files: names, mounts: new Set<string>(), stores: [] },
   }));
   return [...roots, ...ofFiles];
 }

@@ -138,7 +138,7 @@ export class ContainerRoots {
     this.#timer.unref();
   }
 
-  #see({ id, scope }: ContainerRef): Seen | undefined {
+  #see({ id, scope, owner }: ContainerRef): Seen | undefined {
     const [oldest] = this.#reader
       .members(scope)
       .slice(0, MEMBERS_MAX)
@@ -149,7 +149,8 @@ export class ContainerRoots {
     const { pid, startTicks } = oldest;
     const text = this.#procfs.mountinfo(pid);
     if (text === undefined) return undefined;
-    const inside = { containerId: id, through: this.#procfs.rootPath(pid), mounts: parseMounts(text) };
+    const ofUser = owner !== undefined;
+    const inside = { containerId: id, ofUser, through: this.#procfs.rootPath(pid), mounts: parseMounts(text) };
     const roots = rootsOf(inside, this.#table, look);
     const top = roots.find(({ at, files }) => at === '' && files === undefined);
     return top === undefined ? undefined : { pid, startTicks, roots, mount: this.#points.get(top.path) };
@@ -182,7 +183,8 @@ export class ContainerRoots {
     };
     const hasRoom = this.#room();
     for (const { mount, id } of this.#mounted.values())
-      if (id !== undefined && hasRoom(id, undefined)) add(rootOfMount(id, mount, new Set()), mount.id);
+      if (id !== undefined && hasRoom(id, undefined))
+        add(rootOfMount({ containerId: id, ofUser: false }, mount, new Set()), mount.id);
     for (const isUsers of [false, true]) {
       for (const { ref, seen } of this.#running.values()) {
         if (seen === undefined || isUsers !== (ref.owner !== undefined) || !hasRoom(ref.id, ref.owner)) continue;

@@ -3,7 +3,7 @@ import { type Root, Views } from '../../src/fsnotify/views.ts';
 import { WatchSet } from '../../src/fsnotify/watch-set.ts';
 
 const root = (path: string, at: string, more: Partial<Root> = {}): Root => ({
-  ...{ containerId: 'c1', path, at, type: 'overlay', mounts: new Set<string>(), stores: [] },
+  ...{ containerId: 'c1', ofUser: false, path, at, type: 'overlay', mounts: new Set<string>(), stores: [] },
   ...more,
 });
 

@@ -4,7 +4,16 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FileChange } from '../../src/fsnotify/change.ts';
@@ -38,15 +47,15 @@ function place(): string {
 
 /** What Docker does, by hand: its layers in `folder`, its root directory mounted on the host, a process with mounts of its own. */
 class Container {
-  readonly id = hex(32);
+  readonly id: string;
   readonly merged: string;
   readonly cgroup: string;
-  readonly folder: string;
   private readonly layer = hex(32);
   private init: ChildProcess | undefined;
 
-  constructor(folder: string, image: string) {
-    this.folder = folder;
+  constructor(folder: string, image: string, id = hex(32), cgroup = join(cgroupMount(), 'docker', id)) {
+    this.id = id;
+    this.cgroup = cgroup;
     const at = join(folder, 'overlay2', this.layer);
     for (const name of ['diff', 'work', 'merged', 'image']) mkdirSync(join(at, name), { recursive: true });
     this.merged = join(at, 'merged');
@@ -54,15 +63,17 @@ class Container {
     mkdirSync(known, { recursive: true });
     writeFileSync(join(known, 'mount-id'), this.layer);
     execFileSync('sh', ['-ec', image], { cwd: join(at, 'image') });
-    this.cgroup = join(cgroupMount(), 'docker', this.id);
     undo.push(() => this.stop());
   }
 
-  mount(): void {
+  private get mounting(): string {
     const at = join(this.merged, '..');
     // The host's programs are in every image.
-    const layers = `lowerdir=${at}/image:/,upperdir=${at}/diff,workdir=${at}/work`;
-    execFileSync('mount', ['-t', 'overlay', 'overlay', '-o', layers, this.merged]);
+    return `mount -t overlay overlay -o lowerdir=${at}/image:/,upperdir=${at}/diff,workdir=${at}/work ${this.merged}`;
+  }
+
+  mount(): void {
+    execFileSync('sh', ['-c', this.mounting]);
   }
 
   unmount(): void {
@@ -72,6 +83,15 @@ class Container {
   /** `mounts` are made in its own mount namespace, below $M. */
   async start(mounts = ':'): Promise<void> {
     this.mount();
+    await this.begin(mounts);
+  }
+
+  /** On the host nothing of it is mounted. */
+  startUnseen(): Promise<void> {
+    return this.begin(this.mounting);
+  }
+
+  private async begin(mounts: string): Promise<void> {
     mkdirSync(this.cgroup, { recursive: true });
     const script = `echo 0 > ${this.cgroup}/cgroup.procs
       exec unshare --mount --propagation private sh -ec 'M=${this.merged}; ${mounts}; exec chroot $M sh -c "echo up; exec sleep 1000"'`;
@@ -295,6 +315,40 @@ describe.each(['fanotify', 'inotify'] as const)('by %s', backend => {
     await container.run('echo x >> /d/file; sleep .1; echo y > /d/new');
     expect(await told(run, container)).toEqual(['in modified /d/file', 'in created /d/new']);
   }, 20_000);
+});
+
+test('one whose root directory the host has nowhere is watched through its processes', async () => {
+  const folder = place();
+  const container = new Container(folder, 'mkdir d');
+  const run = await watch({ paths: ['/d/**'] });
+  await container.startUnseen();
+  run.roots.tick();
+  await isWatched(run, container);
+  await container.run('echo > /d/f');
+  await until(() => run.seen.length > 0);
+  expect(run.seen[0]?.hostPath).toMatch(/^\/proc\/\d+\/root\/d\/f$/);
+  expect(await told(run, container)).toEqual(['in created /d/f']);
+});
+
+test('a user’s container that calls itself by another’s id isn’t watched as that one', async () => {
+  const folder = place();
+  const users = join(cgroupMount(), `puppy-${hex(4)}`);
+  const run = await watch({ paths: ['/d/**'] });
+  const roots = new Container(folder, 'mkdir d');
+  await roots.start();
+  await isWatched(run, roots);
+  mkdirSync(users);
+  undo.push(() => rmdirSync(users));
+  chownSync(users, 1000, 1000);
+  for (const id of [roots.id, hex(32)]) {
+    const claims = new Container(folder, 'mkdir d', id, join(users, `docker-${id}.scope`));
+    await claims.startUnseen();
+  }
+  run.roots.tick();
+  const tops = [...run.asked].filter(([, { at }]) => at === '').map(([path, { containerId }]) => [containerId, path]);
+  const own = tops.filter(([id]) => id === roots.id);
+  expect(own).toEqual([[roots.id, roots.merged]]);
+  expect(tops.filter(([, path]) => path?.startsWith('/proc/')).length).toBeGreaterThanOrEqual(1);
 });
 
 test('more than are watched: told', async () => {

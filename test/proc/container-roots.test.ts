@@ -54,7 +54,7 @@ describe('what a container has of the host', () => {
     const [inode, kind] = places[path] ?? [0, undefined];
     return kind && { inode, major: 8, minor: 1, mode: { d: 0o040755, f: 0o100644, c: 0o020666 }[kind] };
   };
-  const found = rootsOf({ containerId: 'c', through: '/p/root', mounts: inside }, host, look);
+  const found = rootsOf({ containerId: 'c', ofUser: false, through: '/p/root', mounts: inside }, host, look);
 
   test('by the host’s names where it has any, else through a process; never all of the host', () => {
     expect(found.map(({ at, path, files }) => [files === undefined ? at : [...files], path])).toEqual([
@@ -84,7 +84,7 @@ describe('what a container has of the host', () => {
 
   test('its layers are where the host says, not where it says itself', () => {
     expect(found[0]?.stores).toEqual(['/d/o/1/diff', '/d/o/1/work']);
-    const unseen = rootsOf({ containerId: 'c', through: '/p/root', mounts: inside }, [], look);
+    const unseen = rootsOf({ containerId: 'c', ofUser: false, through: '/p/root', mounts: inside }, [], look);
     expect(unseen[0]).toMatchObject({ path: '/p/root', at: '', stores: [] });
   });
 });

@@ -190,6 +190,12 @@ describe('what is known of a container', () => {
     expect(table.exec(exec(T + 50, 204, 200, '/bin/ls')).image.container).toEqual({ id: A, ...details });
   });
 
+  test('by its id alone, as a file of it has it', () => {
+    const { table } = started();
+    expect(table.container(A)).toMatchObject({ id: A, runtime: 'docker' });
+    expect(table.container(B)).toEqual({ id: B });
+  });
+
   test('drift: an executable or a script that was written in the container', () => {
     const { host, table } = started();
     host.written.add('/tmp/evil').add('/tmp/evil.sh');
