@@ -95,8 +95,15 @@ export class AddedRoots {
         ? set.descends(at || '/') || set.covers(at)
         : [...files.values()].some(one => set.covers(one));
     if (!isReached || !holdsFiles(type) || views.has(path)) return;
-    // What a container has of the host's watched files is told as the host's: only a mount of its own is never that.
-    if (type !== 'overlay' && views.isHosts(path)) return;
+    // What a container has of the host's watched files is told as the host's; what is made of layers is its own.
+    if (root.stores.length === 0 && views.isHosts(path)) {
+      if (!views.coversAllIn(path))
+        note(
+          'fs_container_shared',
+          `${path} is watched as the host's, not as ${at || 'a part'} of container ${containerId}`,
+        );
+      return;
+    }
     if (!isWalked(type)) {
       note(
         'fs_container_mount',

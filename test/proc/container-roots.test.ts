@@ -25,7 +25,8 @@ describe('what a container has of the host', () => {
 19 10 0:50 / /secret ro - tmpfs tmpfs rw
 20 10 8:1 /null /null rw - ext4 /dev/sda rw
 21 10 8:1 / /host rw - ext4 /dev/sda rw
-22 14 0:60 / /data/remote rw - nfs srv:/x rw`);
+22 14 0:60 / /data/remote rw - nfs srv:/x rw
+23 22 0:61 / /data/remote/x rw - tmpfs tmpfs rw`);
 
   /** What is where: a number for each file, by either path. */
   const places: Readonly<Record<string, readonly [number, 'd' | 'f' | 'c']>> = {
@@ -48,9 +49,10 @@ describe('what a container has of the host', () => {
     '/p/root/null': [10, 'c'],
     '/p/root/host': [11, 'd'],
     '/': [11, 'd'],
-    '/p/root/data/remote': [12, 'd'],
   };
+  const asked: string[] = [];
   const look: Look = path => {
+    asked.push(path);
     const [inode, kind] = places[path] ?? [0, undefined];
     return kind && { inode, major: 8, minor: 1, mode: { d: 0o040755, f: 0o100644, c: 0o020666 }[kind] };
   };
@@ -76,9 +78,13 @@ describe('what a container has of the host', () => {
     ]);
   });
 
+  test('nobody waits for a server that may be gone', () => {
+    expect(asked.filter(path => path.includes('remote'))).toEqual([]);
+  });
+
   test('what is mounted in one is not of it', () => {
     const data = found.find(({ at }) => at === '/data');
-    expect([...(data?.mounts ?? [])]).toEqual(['/data/remote']);
+    expect([...(data?.mounts ?? [])]).toEqual(['/data/remote', '/data/remote/x']);
     expect(found[0]?.mounts.has('/dev/shm')).toBe(true);
   });
 
@@ -86,6 +92,8 @@ describe('what a container has of the host', () => {
     expect(found[0]?.stores).toEqual(['/d/o/1/diff', '/d/o/1/work']);
     const unseen = rootsOf({ containerId: 'c', ofUser: false, through: '/p/root', mounts: inside }, [], look);
     expect(unseen[0]).toMatchObject({ path: '/p/root', at: '', stores: [] });
+    const users = rootsOf({ containerId: 'c', ofUser: true, through: '/p/root', mounts: inside }, host, look);
+    expect(users[0]).toMatchObject({ path: '/d/o/1/merged', stores: [] });
   });
 });
 
