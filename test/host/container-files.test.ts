@@ -324,6 +324,25 @@ describe.each(['fanotify', 'inotify'] as const)('by %s', backend => {
   }, 20_000);
 });
 
+test('after a loss nothing in it stays unknown', async () => {
+  const folder = place();
+  const container = new Container(folder, 'mkdir d');
+  const run = await watch({ paths: ['/d/**'], ringBytes: 32 * 1024, coalesceMs: 0 });
+  await container.start();
+  await isWatched(run, container);
+  const writing = container.run(
+    'i=0; while [ $i -lt 600 ]; do mkdir /d/$i; echo > /d/$i/f; i=$((i+1)); done; rm -r /d/7',
+  );
+  const until = performance.now() + 3_000;
+  while (performance.now() < until) Bun.sleepSync(50);
+  await writing;
+  const seen = await told(run, container);
+  expect(run.source.counters().dropped).toBeGreaterThan(0);
+  const there = new Set(seen.filter(one => one.startsWith('in created')).map(one => one.split(' ')[2]));
+  for (const path of ['/d/7', '/d/7/f']) there.delete(path);
+  expect(there.size).toBe(2 * 599);
+}, 30_000);
+
 test('one whose root directory the host has nowhere is watched through its processes', async () => {
   const folder = place();
   const container = new Container(folder, 'mkdir d');
