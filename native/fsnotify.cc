@@ -36,10 +36,10 @@ constexpr int kReadsMax = 256;
 constexpr int64_t kFreshMs = 20;
 // A pid can't come round within it.
 constexpr int64_t kReuseMs = 100;
-// The longest pause between two drains is this share of the time that events may gather; and how long no event must have come for the
-// next to be read at once.
+// The longest pause between two drains is this share of the time that events may gather in the ring; and there is none before so many
+// came within that time.
 constexpr int kPauseShare = 5;
-constexpr int64_t kQuietMs = 20;
+constexpr uint64_t kManyEvents = 20;
 constexpr int kNice = -10;
 
 template <class T>
@@ -89,7 +89,6 @@ void FsReader::loop() {
   const int mounts = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
   pollfd fds[4] = {
       {thread_.stopFd(), POLLIN, 0}, {directories_.fanotifyFd(), POLLIN, 0}, {directories_.inotifyFd(), POLLIN, 0}, {mounts, POLLPRI, 0}};
-  int64_t drainedMs = 0;
   int64_t untoldMs = 0;  // since when something waits for the consumer's waking
   while (!thread_.stopping()) {
     // One wake-up is for many events: they gather in the ring, after they were read.
@@ -112,11 +111,7 @@ void FsReader::loop() {
         e.mask = kFsMounts;
         give(e);
       }
-      // Somebody new may be gone in a millisecond, and others like it may follow: no pause. Where the same go on and on, the kernel may
-      // merge what it can meanwhile.
-      const bool isSteady = now - drainedMs <= kQuietMs && now - metNewMs_ > kQuietMs;
-      pauseMs_ = isSteady ? std::min(options_.coalesceMs / kPauseShare, std::max(1, 2 * pauseMs_)) : 0;
-      drainedMs = now;
+      pause(now);
     }
     publish();
     // Also of what was dropped: the consumer looks for it. A container begins with a mount, and runs some 50 ms after it.
@@ -129,6 +124,18 @@ void FsReader::loop() {
   if (mounts >= 0) close(mounts);
   publish();
   thread_.wake();
+}
+
+// Settles how long to wait until the next drain. Somebody new may be gone in a millisecond, and others like it may follow: not at all.
+// Where the same go on and on, the kernel may merge what it can meanwhile.
+void FsReader::pause(int64_t now) {
+  if (now - countedMs_ > options_.coalesceMs) {
+    isBusy_ = now - countedMs_ <= 2 * options_.coalesceMs && counters_.events - counted_ >= kManyEvents;
+    countedMs_ = now;
+    counted_ = counters_.events;
+  }
+  const bool isSteady = isBusy_ && now - metNewMs_ > options_.coalesceMs;
+  pauseMs_ = isSteady ? std::min(options_.coalesceMs / kPauseShare, std::max(1, 2 * pauseMs_)) : 0;
 }
 
 bool FsReader::drain(bool fanotify, bool inotify) {

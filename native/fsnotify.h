@@ -102,6 +102,7 @@ class FsReader {
   void loop();
   // False when it broke.
   bool drain(bool fanotify, bool inotify);
+  void pause(int64_t now);
   bool readAll(int fd, bool isFanotify);
   void info(const uint8_t* p, size_t n, Event* e, bool* wanted);
   uint32_t taskOf(int32_t pid, int pidfd);
@@ -122,6 +123,10 @@ class FsReader {
   uint32_t lastTask_ = 0;
   uint64_t drains_ = 0;
   int64_t metNewMs_ = 0;  // monotonic: when there last was a process that wasn't known
+  // Events and when they were counted last; whether there were many since the time before.
+  int64_t countedMs_ = 0;
+  uint64_t counted_ = 0;
+  bool isBusy_ = false;
   int pauseMs_ = 0;
   // Messages, and how many of them the consumer was woken for.
   uint64_t given_ = 0;
