@@ -31,6 +31,8 @@ export interface FileChange {
   readonly dev?: string;
   /** When the first of its events was read, milliseconds since the epoch. */
   readonly timeMs: number;
+  /** When the last of them was, by the same clock; absent where there was one. */
+  readonly untilMs?: number;
   readonly teller: Teller;
   /** What the file was, where the teller knows. */
   readonly previous?: FileState;

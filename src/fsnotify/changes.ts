@@ -1,7 +1,6 @@
 // Events of files become changes: gathered while they come in a burst, decided by what is there when it's quiet, told once
 // (edge: looks at files). Renames are told at once, since everything after them has another path.
 
-import type { FileKind } from '../core/event.ts';
 import { fileTypeOf } from '../core/file-type.ts';
 import type { FileChange } from './change.ts';
 import { type Doing, decide, entryOf, MASK, type Pending } from './pending.ts';
@@ -108,6 +107,7 @@ export class Changes {
     const now = given === 'unseen' ? undefined : (given ?? look(path));
     const before = node.entries.get(name);
     const kinds = decide(mask, before, now);
+    const forMs = Math.ceil(pending.lastMs - pending.firstMs);
     if (now !== undefined) {
       const isOld = before?.told === true && before.inode === now.inode && (mask & MASK.delete) === 0;
       const isTold = isOld || kinds.some(kind => kind === 'created' || kind === 'linked');
@@ -119,7 +119,13 @@ export class Changes {
       if (now === undefined && kind !== 'deleted') warnings.push('gone');
       if (doing.teller === 'scan') warnings.push('rescanned');
       const seen = kind === 'deleted' ? undefined : now;
-      this.tell({ kind, path, ...(kind === 'deleted' && gone(before)) }, doing, seen, warnings);
+      const fact = {
+        kind,
+        path,
+        ...(kind === 'deleted' && gone(before)),
+        ...(forMs > 0 && { untilMs: doing.timeMs + forMs }),
+      };
+      this.tell(fact, doing, seen, warnings);
     }
   }
 
@@ -154,7 +160,7 @@ export class Changes {
   }
 
   private tell(
-    fact: { kind: FileKind; path: string; previousPath?: string; movedTo?: string; inode?: string },
+    fact: Pick<FileChange, 'kind' | 'path' | 'previousPath' | 'movedTo' | 'inode' | 'untilMs'>,
     doing: Doing,
     now: Stat | undefined,
     warnings: readonly string[],

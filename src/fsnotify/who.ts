@@ -8,16 +8,17 @@ import type { FileKind } from '../core/event.ts';
 import type { TaskFacts } from '../core/observation.ts';
 import type { FileChange } from './change.ts';
 
-/** A file is told when it's quiet, at most this long after it was opened or changed. */
+/** Audit's clock ticks every 4 to 10 ms, and the watcher reads soon after. */
+const NEAR_MS = 50;
+/** A file may be written through a descriptor that is older, and a busy watcher reads late. */
 const BEFORE_MS = 2_000;
-/** Audit's clock ticks every 4 to 10 ms, and the watcher may be faster. */
 const AFTER_MS = 500;
 /** After this many writes, or this long, the writes before the last such number or time are forgotten. */
 const WRITES_MAX = 16_384;
 const KEPT_MS = 10_000;
 
 /** What of a change must be known to find who made it. */
-export type Wanted = Pick<FileChange, 'kind' | 'path' | 'inode' | 'dev' | 'timeMs' | 'containerId'>;
+export type Wanted = Pick<FileChange, 'kind' | 'path' | 'inode' | 'dev' | 'timeMs' | 'untilMs' | 'containerId'>;
 
 interface Write extends FileWrite {
   readonly timeMs: number;
@@ -88,24 +89,32 @@ export class Who {
 
   /** The task that made a change, once the audit records of its time are there: some 300 ms after it. */
   find(wanted: Wanted): TaskFacts | undefined {
-    const calls = CALLS[wanted.kind];
-    for (const kinds of calls) {
-      const found = this.only(wanted, kinds);
-      if (found === undefined) continue;
-      if (found === 'several') {
-        this.counters.ambiguous++;
-        return undefined;
-      }
-      this.counters.found++;
-      return found;
+    const { timeMs, untilMs = timeMs } = wanted;
+    const found =
+      this.within(wanted, timeMs - NEAR_MS, untilMs + NEAR_MS) ??
+      this.within(wanted, timeMs - BEFORE_MS, untilMs + AFTER_MS);
+    if (found === undefined) this.counters.unknown++;
+    else if (found === 'several') this.counters.ambiguous++;
+    else this.counters.found++;
+    return found === 'several' ? undefined : found;
+  }
+
+  private within(wanted: Wanted, fromMs: number, toMs: number): TaskFacts | 'several' | undefined {
+    for (const kinds of CALLS[wanted.kind]) {
+      const found = this.only(wanted, kinds, fromMs, toMs);
+      if (found !== undefined) return found;
     }
-    this.counters.unknown++;
     return undefined;
   }
 
-  private only(wanted: Wanted, kinds: readonly WriteKind[]): TaskFacts | 'several' | undefined {
+  private only(
+    wanted: Wanted,
+    kinds: readonly WriteKind[],
+    fromMs: number,
+    toMs: number,
+  ): TaskFacts | 'several' | undefined {
     let found: TaskFacts | undefined;
-    for (const write of this.writesTo(wanted)) {
+    for (const write of this.writesTo(wanted, fromMs, toMs)) {
       if (!kinds.includes(write.kind) || !isOf(write, wanted)) continue;
       if (found !== undefined && found.pid !== write.task.pid) return 'several';
       found ??= write.task;
@@ -113,24 +122,23 @@ export class Who {
     return found;
   }
 
-  /** Those of the time of a change with its path or its inode, the latest first. */
-  private *writesTo({ path, inode, timeMs }: Wanted): Generator<Write> {
+  /** Those of some time with the path or the inode of a change, the latest first. */
+  private *writesTo({ path, inode }: Wanted, sinceMs: number, toMs: number): Generator<Write> {
     const generations = [this.current, this.before];
-    const sinceMs = timeMs - BEFORE_MS;
     for (const write of latestFirst(
       generations.map(({ byPath }) => byPath.get(path)),
       sinceMs,
     ))
-      if (write.timeMs <= timeMs + AFTER_MS) yield write;
+      if (write.timeMs <= toMs) yield write;
     if (inode === undefined) return;
     for (const write of latestFirst(
       generations.map(({ byInode }) => byInode.get(inode)),
       sinceMs,
     )) {
-      if (write.timeMs > timeMs + AFTER_MS) continue;
+      if (write.timeMs > toMs) continue;
       yield write;
       // What was written before is another file's, which had the number.
-      if (write.kind === 'created' && write.timeMs <= timeMs) return;
+      if (write.kind === 'created') return;
     }
   }
 }

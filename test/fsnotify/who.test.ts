@@ -81,9 +81,21 @@ describe('a change and the call that made it', () => {
 });
 
 describe('better nobody than the wrong one', () => {
+  test('the nearest is the one, unless the change went on', () => {
+    for (const [pid, afterMs] of [
+      [9, -150],
+      [10, 0],
+      [11, 150],
+    ] as const)
+      call(pid, OPENAT, ['NORMAL /w/f 5'], afterMs);
+    expect(find({ inode: '5' })).toBe(10);
+    expect(find({ inode: '5', timeMs: T + 160 })).toBe(11);
+    expect(find({ inode: '5', untilMs: T + 140 })).toBeUndefined();
+  });
+
   test('two that may both have done it', () => {
     call(10, OPENAT, ['NORMAL /w/f 5']);
-    call(11, OPENAT, ['NORMAL /w/f 5'], 100);
+    call(11, OPENAT, ['NORMAL /w/f 5'], 40);
     expect(find({ inode: '5' })).toBeUndefined();
     expect(who.counters.ambiguous).toBe(1);
   });
