@@ -17,6 +17,8 @@ export interface WatchOptions {
   /** Empty, and watched. */
   readonly directory: string;
   readonly idleMs: number;
+  /** Not measured: what is compiled while it runs, and read the first time something changes. */
+  readonly warmUp: Workload;
   readonly workloads: readonly (Workload & { readonly name: string })[];
   readonly progress: (text: string) => void;
 }
@@ -80,6 +82,8 @@ export async function measureWatching(
       try {
         watcher = await configuration.start(kernel);
         if (watcher !== undefined) watching.push({ ...at, ...(await beginning(watcher, slabBefore, options.idleMs)) });
+        await change(options.warmUp, watcher, options.directory);
+        empty(options.directory);
         for (const workload of options.workloads) {
           changes.push({ ...at, workload: workload.name, ...(await change(workload, watcher, options.directory)) });
           empty(options.directory);

@@ -62,11 +62,11 @@ export const nobody: WatchConfiguration = {
   },
 };
 
-/** `fsnotify` of the agent's configuration, with all that is read at full speed. */
+/** For the agent's configuration: all that is read at full speed, and no limit on memory that would end it before it is measured. */
 export function fsnotifyConfig(paths: readonly string[], more: Readonly<Record<string, unknown>> = {}): string {
   const patterns = paths.map(path => `${path}/**`);
   const settings = { enabled: true, containers: false, hash_rate: '65536MiB', exclude: [], paths: patterns, ...more };
-  return `fsnotify: ${JSON.stringify(settings)}\n`;
+  return `limits: {memory: 2GiB}\nfsnotify: ${JSON.stringify(settings)}\n`;
 }
 
 export function agentWatching(name: string, options: AgentFiles): WatchConfiguration {

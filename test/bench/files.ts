@@ -47,6 +47,7 @@ export async function measureFiles(kernel: KernelState, options: FilesOptions): 
   const idleMs = isQuick ? 5_000 : 20_000;
   const watching = await measureWatching(kernel, configurations, {
     ...{ rounds, directory: watched, idleMs, progress },
+    warmUp: { operation: 'create', rate: 0, count: isQuick ? 2_000 : 10_000 },
     workloads: workloads(isQuick),
   });
   const tree = isQuick ? { small: 2_000, large: 20 } : { small: 10_000, large: 100 };
