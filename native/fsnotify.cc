@@ -134,6 +134,7 @@ void FsReader::pause(int64_t now) {
     countedMs_ = now;
     counted_ = counters_.events;
   }
+  if (counters_.events - counted_ >= kManyEvents) isBusy_ = true;
   const bool isSteady = isBusy_ && now - metNewMs_ > options_.coalesceMs;
   pauseMs_ = isSteady ? std::min(options_.coalesceMs / kPauseShare, std::max(1, 2 * pauseMs_)) : 0;
 }
