@@ -18,8 +18,8 @@ const SLICE_ENTRIES = 8_192;
 const SLICE_READS = 64;
 /** A living process is asked no more often than this. */
 const SIGN_EVERY_MS = 30_000;
-/** For late events of a process that has ended. */
-const GRACE_MS = 1_000;
+/** For late events of a process that has ended: a file's is told seconds after the first writing, once it's quiet and was looked at. */
+const GRACE_MS = 5_000;
 /** Where no event comes at all, nothing can be late by more. */
 const SILENCE_MS = 60_000;
 
