@@ -25,6 +25,8 @@ export interface Lineage {
 export interface Entry {
   readonly pid: number;
   process: Process;
+  /** What it was before its last exec: for late events. */
+  former: Process | undefined;
   lineage: Lineage;
   /** Made once, for all children. */
   childLineage: Lineage | undefined;
@@ -63,6 +65,7 @@ export function newEntry(parts: {
   return {
     pid: parts.process.image.pid,
     process: parts.process,
+    former: undefined,
     lineage: parts.lineage,
     childLineage: undefined,
     firstMs: parts.firstMs,

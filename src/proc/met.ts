@@ -34,7 +34,8 @@ export class Met {
     const startedMs = clock.start(startTicks);
     const entry = store.get(task.pid);
     for (const known of [entry, entry?.prior])
-      if (known !== undefined && this.#is(known, startTicks, startedMs, t)) return this.#again(known, task, t);
+      if (known !== undefined && this.#is(known, startTicks, startedMs, t))
+        return this.#again(known, task, startTicks, t);
     // What is told late, of one whose pid is another's by now, is kept nowhere.
     const isNewest = entry === undefined || startedAfter(entry, startTicks, startedMs ?? t);
     if (isNewest && entry !== undefined) resolver.reused++;
@@ -64,24 +65,37 @@ export class Met {
   }
 
   /** A process that is known: as it was then. */
-  #again(entry: Entry, task: TaskFacts, t: number): Process {
+  #again(entry: Entry, task: TaskFacts, startTicks: number, t: number): Process {
     const { store, credentials } = this.#parts;
     const { image, ancestors, parentPid } = entry.process;
     const isNewest = t >= entry.aliveMs;
     if (isNewest) entry.aliveMs = t;
     const agrees = executableAgrees(task, image);
-    const isLater = !agrees && entry.imageMs > t - TIME_SLACK_MS;
-    const now = agrees
-      ? image
-      : isLater
-        ? // Its exec came after: this is what it was until then.
-          this.#image(task, image.entitySeed, image.startMs, entry, undefined)
-        : this.#unseenExec(task, entry, t);
-    const told = withTask(now, task, credentials);
-    if (told === image) return entry.process;
-    const process = makeProcess(told, ancestors, parentPid);
-    if (isNewest && !isLater) store.setProcess(entry, process);
+    if (!agrees && entry.imageMs > t - TIME_SLACK_MS) return this.#beforeExec(entry, task, startTicks, t);
+    const now = withTask(agrees ? image : this.#unseenExec(task, entry, t), task, credentials);
+    if (now === image) return entry.process;
+    const process = makeProcess(now, ancestors, parentPid);
+    if (isNewest) store.setProcess(entry, process);
     return process;
+  }
+
+  /** Its last exec came after: what it was until then. */
+  #beforeExec(entry: Entry, task: TaskFacts, startTicks: number, t: number): Process {
+    const { former, process } = entry;
+    const { entitySeed, startMs } = process.image;
+    const isFormer = former !== undefined && executableAgrees(task, former.image);
+    const forkOf = isFormer ? undefined : this.#forkOf(this.#parts.resolver.parent(task, t), task, startTicks);
+    const image = isFormer ? former.image : this.#image(task, entitySeed, startMs, entry, forkOf);
+    return makeProcess(withTask(image, task, this.#parts.credentials), process.ancestors, process.parentPid);
+  }
+
+  /** What the task runs, if it's a fork of this parent's. */
+  #forkOf(parent: Entry | undefined, task: TaskFacts, startTicks: number): ProcessImage | undefined {
+    const isFork =
+      parent !== undefined &&
+      runsSameExecutable(task, parent.process.image) &&
+      this.#parts.resolver.mayBeForkOf(parent, task.pid, startTicks);
+    return isFork ? parent.process.image : undefined;
   }
 
   /** The same process with another executable, and no event said so. */
@@ -102,16 +116,12 @@ export class Met {
     const { boot, clock, store, resolver, credentials } = this.#parts;
     const { pid, ppid } = task;
     const parent = resolver.parent(task, t);
-    const isFork =
-      parent !== undefined &&
-      runsSameExecutable(task, parent.process.image) &&
-      resolver.mayBeForkOf(parent, pid, startTicks);
-    if (!isFork && keep && resolver.readTicks(pid) === startTicks) {
+    const forkOf = this.#forkOf(parent, task, startTicks);
+    if (forkOf === undefined && keep && resolver.readTicks(pid) === startTicks) {
       const found = resolver.fromProc(pid, t, task);
       if (found?.startTicks === startTicks) return found.process;
     }
     const seed = startSeed(pid, boot, startTicks);
-    const forkOf = isFork ? parent.process.image : undefined;
     const image = this.#image(task, seed, clock.startWall(startTicks), parent, forkOf);
     const lineage = lineageBelow(parent);
     const entry = newEntry({

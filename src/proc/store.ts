@@ -97,6 +97,13 @@ export class EntryStore {
     this.#trim();
   }
 
+  /** Keeps what the entry was before an exec, or keeps it no longer. */
+  setFormer(entry: Entry, former: Process | undefined): void {
+    if (entry.former !== undefined) this.#bytes -= imageBytes(entry.former.image);
+    if (former !== undefined) this.#bytes += imageBytes(former.image);
+    entry.former = former;
+  }
+
   dropPrior(entry: Entry): void {
     if (entry.prior === undefined) return;
     this.#release(entry.prior);
@@ -121,6 +128,7 @@ export class EntryStore {
   #release(entry: Entry): void {
     this.#bytes -= imageBytes(entry.process.image);
     this.#releaseLineage(entry.lineage);
+    this.setFormer(entry, undefined);
     this.dropPrior(entry);
   }
 }

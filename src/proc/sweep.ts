@@ -64,6 +64,7 @@ export class Sweeper {
       if (entry === undefined) continue;
       if (this.#look(entry, clock, reads < SLICE_READS)) reads++;
       if (seenMs > entry.firstMs + GRACE_MS) this.#store.dropPrior(entry);
+      if (seenMs > entry.imageMs + GRACE_MS) this.#store.setFormer(entry, undefined);
       if (entry.endedMs !== undefined && seenMs > entry.endedMs + GRACE_MS) this.#store.delete(entry.pid);
     }
   }

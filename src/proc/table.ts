@@ -165,6 +165,7 @@ export class ProcessTable {
       old.foreign = foreign;
       old.imageMs = t;
       if (t > old.aliveMs) old.aliveMs = t;
+      this.#store.setFormer(old, old.process);
       this.#store.setProcess(old, kept, lineage);
     } else {
       if (old !== undefined) this.#resolver.reused++;

@@ -132,9 +132,20 @@ describe('a process that is known', () => {
     // `id > file`: the shell's fork makes the file.
     const before = teller(task(60, 50, '/bin/bash'), T + 500, T + 515);
     expect(before.image).toMatchObject({ executable: '/bin/bash', entitySeed: process.image.entitySeed });
-    expect(before.image.args).toBeUndefined();
+    expect(before.image).toMatchObject({ commandLine: 'bash script', startMs: process.image.startMs! });
     expect(table.find(60, T + 530)).toBe(process);
     expect(table.warnings).toEqual([]);
+  });
+
+  test('read before the last of its execs: as the one before made it', () => {
+    const { host, table, teller } = setUp();
+    const first = table.exec(exec(T + 500, 60, 50, '/bin/bash', { args: ['bash', '-c', 'x > f; exec y'] }));
+    table.exec(exec(T + 520, 60, 50, '/bin/y'));
+    expect(teller(task(60, 50, '/bin/bash'), T + 500, T + 515)).toEqual(first);
+    // Not for ever.
+    host.start({ pid: 60, ppid: 50, startTicks: host.ticksAt(T + 500), exe: '/bin/y' });
+    for (host.nowMs = T + 520; host.nowMs < T + 90_000; host.nowMs += 1_000) table.tick(host.nowMs);
+    expect(teller(task(60, 50, '/bin/bash'), T + 500, T + 515).image.commandLine).toBe('bash script');
   });
 
   test('another program, and no event said so', () => {
