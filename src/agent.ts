@@ -1,5 +1,6 @@
 // The live agent: builds the parts from the configuration, starts, ticks, reloads and stops them. No logic of its own.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { KEYS } from './audit/keys.ts';
 import type { Config } from './config/config.ts';
@@ -10,7 +11,7 @@ import { AgentVoice } from './core/agent-events.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
 import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
-import { LiveAudit } from './live-audit.ts';
+import { AUDIT_STATE_FILE, LiveAudit } from './live-audit.ts';
 import { LiveFiles } from './live-files.ts';
 import { LiveLogs } from './live-logs.ts';
 import type { LiveRun } from './live-run.ts';
@@ -53,10 +54,13 @@ export class Agent {
   private readonly outputs: Outputs;
   private readonly parts: Parts;
   private readonly terms: SqliteTerms;
-  private readonly audit: LiveAudit;
+  /** Absent where the configuration leaves it out. */
+  private readonly audit: LiveAudit | undefined;
   private readonly files: LiveFiles;
   private readonly logs: LiveLogs;
   private readonly memory = new Memory();
+  /** Sources that can't see at the moment, with the reason. */
+  private readonly down = new Map<string, string>();
   private recorder: RecordingWriter | undefined;
   private readonly fired = new FiredCounts();
   private readonly reloads: Reloads;
@@ -125,15 +129,17 @@ export class Agent {
       rules: () => this.ruleRows(),
     });
     const run = this.liveRun();
-    this.audit = new LiveAudit({
-      run,
-      facts: this.liveFacts,
-      host: this.host,
-      ruleset: () => this.rules.ruleset,
-      whoPatterns: () => this.files.whoPatterns,
-      onEvent: event => this.files.audited(event),
-    });
-    this.files = new LiveFiles({ run, auditReadUpToMs: () => this.audit.readUpToMs() });
+    if (config.sources.includes('audit')) {
+      this.audit = new LiveAudit({
+        run,
+        facts: this.liveFacts,
+        host: this.host,
+        ruleset: () => this.rules.ruleset,
+        whoPatterns: () => this.files.whoPatterns,
+        onEvent: event => this.files.audited(event),
+      });
+    }
+    this.files = new LiveFiles({ run, auditReadUpToMs: () => this.audit?.readUpToMs() ?? Number.POSITIVE_INFINITY });
     this.logs = new LiveLogs(run);
   }
 
@@ -145,34 +151,48 @@ export class Agent {
     return this.running.rules;
   }
 
-  /** Throws AuditError or Error where the source can't start. */
+  /** Throws AuditError or Error where a source can't start. */
   start(): void {
-    const state = this.audit.start(Date.now());
+    const state = this.audit?.start(Date.now());
+    if (state === undefined) this.warnOfAudit();
     // After the source: what happens between is in its socket.
     const nowMs = Date.now();
     this.files.follow(this.rules.ruleset, nowMs);
-    if (this.files.whoPatterns.length > 0) this.audit.refreshRules();
+    if (this.files.whoPatterns.length > 0) this.audit?.refreshRules();
     this.logs.follow(this.rules.ruleset, nowMs);
+    this.refuseDown();
     this.recorder?.seed(nowMs);
     this.parts.table.seed(nowMs);
-    const { canFire, reasons, notAskedFor } = verdictSummary(this.rules.ruleset);
-    this.tell('agent_started', `puppy-hids ${VERSION} started in mode ${state.mode} with ${canFire} rules`, {
-      mode: state.mode,
+    const { canFire, reasons, missing, notAskedFor } = verdictSummary(this.rules.ruleset);
+    const sources = this.sources();
+    const how = state === undefined ? 'without audit' : `in mode ${state.mode}`;
+    this.tell('agent_started', `puppy-hids ${VERSION} started ${how} with ${canFire} rules`, {
+      sources,
       kernel: this.host.kernelRelease,
-      audit: { enabled: state.status.enabled, backlog_limit: state.status.backlogLimit, rules: state.ruleCount },
-      notes: this.audit.notes.map(({ code, message }) => ({ code, message })),
+      ...(state !== undefined && {
+        mode: state.mode,
+        audit: { enabled: state.status.enabled, backlog_limit: state.status.backlogLimit, rules: state.ruleCount },
+      }),
+      notes: (this.audit?.notes ?? []).map(({ code, message }) => ({ code, message })),
     });
     sayLoaded(this.tell, this.rules);
     for (const [reason, count] of Object.entries(reasons)) this.log.info(`${count} rules can't fire: ${reason}`);
+    for (const [source, count] of Object.entries(missing)) {
+      this.log.info(`${count} rules need the ${source} source, which is left out: "puppy-hids rules list" names them`);
+    }
     if (notAskedFor > 0) {
       this.log.info(
         `${notAskedFor} rules are about records that the agent doesn't ask the kernel for; they fire where the host's audit rules or audit.rules bring them`,
       );
     }
     this.memory.compact(performance.now());
-    this.log.info(
-      `watching in mode ${state.mode}: ${canFire} rules, ${state.ruleCount} kernel rules; stop with Ctrl-C`,
-    );
+    if (sources.length === 0) {
+      this.log.warning(
+        'nothing is watched: no rule needs a source that may run. Give rules about files or logs, or fsnotify.enabled: true, logs.enabled: true',
+      );
+    }
+    const kernel = state === undefined ? '' : `, ${state.ruleCount} kernel rules`;
+    this.log.info(`watching ${how}: ${canFire} rules${kernel}; stop with Ctrl-C`);
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.outputs.pump();
     void this.openControl();
@@ -197,16 +217,16 @@ export class Agent {
     this.ending = true;
     clearInterval(this.timer);
     this.control.close();
-    this.audit.stop(Date.now());
+    this.audit?.stop(Date.now());
     const files = this.files.counters();
     this.files.stop();
     const logs = this.logs.counters();
     this.logs.stop();
     this.terms.close();
-    const totals = this.audit.counters();
+    const totals = this.audit?.counters();
     this.tell('agent_stopped', `puppy-hids stopped: ${reason}`, {
       reason,
-      audit: totals,
+      ...(totals !== undefined && { audit: totals }),
       ...(files !== undefined && { files }),
       ...(logs !== undefined && { logs }),
       pipeline: { ...this.parts.counters },
@@ -215,17 +235,21 @@ export class Agent {
     const whole = await this.outputs.close(DRAIN_MS);
     const dropped = this.outputs.counters().reduce((sum, c) => sum + c.dropped, 0);
     const heldBack = this.outputs.counters().reduce((sum, c) => sum + c.heldBack, 0);
+    const ofAudit = totals === undefined ? '' : `${totals.events} audit events, `;
+    const lostOfAudit =
+      totals === undefined
+        ? ''
+        : `${totals.missing} in the socket, ${totals.incomplete} incomplete, at most ${totals.kernelLost} records in the kernel, ${totals.ringDropped} in the ring, `;
     this.log.info(
-      `stopped (${reason}): ${totals.events} audit events, ${this.parts.counters.alerts} alerts (${heldBack} held back by level); ` +
-        `lost: ${totals.missing} in the socket, ${totals.incomplete} incomplete, at most ${totals.kernelLost} records in the kernel, ` +
-        `${totals.ringDropped} in the ring, ${dropped} lines in outputs`,
+      `stopped (${reason}): ${ofAudit}${this.parts.counters.alerts} alerts (${heldBack} held back by level); ` +
+        `lost: ${lostOfAudit}${dropped} lines in outputs`,
     );
     if (!whole) this.log.warning(`an output did not take its last lines within ${DRAIN_MS / 1000} s`);
   }
 
   /** For a crash: puts the kernel back, whatever else is broken. */
   restoreKernel(): void {
-    this.audit.stop(Date.now());
+    this.audit?.stop(Date.now());
   }
 
   private liveRun(): LiveRun {
@@ -242,6 +266,8 @@ export class Agent {
         this.say(event);
       },
       sayAvailability: (source, up, message) => {
+        if (up) this.down.delete(source);
+        else this.down.set(source, message);
         log[up ? 'info' : 'error'](message);
         this.tell(up ? 'source_up' : 'source_down', message, { source });
       },
@@ -250,7 +276,7 @@ export class Agent {
 
   private tick(): void {
     const nowMs = Date.now();
-    this.audit.tick(nowMs);
+    this.audit?.tick(nowMs);
     this.files.tick(nowMs);
     this.logs.tick(nowMs);
     this.recorder?.tick(nowMs);
@@ -263,7 +289,9 @@ export class Agent {
     // Garbage is no reason to end.
     if (rss > limit) rss = this.memory.compact(performance.now());
     if (rss > limit && !this.reloads.isSettling()) {
-      this.log.error(`the agent uses ${rss} bytes of memory, more than limits.memory (${limit}): it ends`);
+      this.log.error(
+        `the agent uses ${mib(rss)} of memory, more than limits.memory (${mib(limit)}): it ends. Raise limits.memory, watch less (fsnotify.paths, fsnotify.max_files), or load fewer rules`,
+      );
       this.onEnd(1);
     }
   }
@@ -290,7 +318,7 @@ export class Agent {
     try {
       this.files.follow(rules.ruleset, Date.now());
       this.logs.follow(rules.ruleset, Date.now());
-      this.audit.refreshRules();
+      this.audit?.refreshRules();
       return [];
     } catch (error) {
       return [`asking the kernel for what the new rules need: ${(error as Error).message}`];
@@ -301,9 +329,10 @@ export class Agent {
     const { user, system } = process.cpuUsage();
     const files = this.files.counters();
     const logs = this.logs.counters();
+    const audit = this.audit?.counters();
     return {
       uptime_s: Math.round((nowMs - this.startedMs) / 1000),
-      audit: this.audit.counters(),
+      ...(audit !== undefined && { audit }),
       ...(files !== undefined && { files }),
       ...(logs !== undefined && { logs }),
       process_table: { ...this.parts.table.counters },
@@ -318,14 +347,14 @@ export class Agent {
   }
 
   private status(): Status {
-    const { mode, ruleCount } = this.audit.state();
+    const audit = this.audit?.state();
     const titles = new Map(allRules(this.rules).map(({ info }) => [info.id, info.title]));
     return {
       version: VERSION,
       pid: process.pid,
       startedMs: this.startedMs,
-      mode,
-      kernelRules: ruleCount,
+      sources: this.sources(),
+      ...(audit !== undefined && { mode: audit.mode, kernelRules: audit.ruleCount }),
       rules: {
         loaded: allRules(this.rules).length,
         canFire: verdictSummary(this.rules.ruleset).canFire,
@@ -334,6 +363,25 @@ export class Agent {
       fired: this.fired.top(FIRED_MAX).map(({ id, count }) => ({ id, title: titles.get(id) ?? '', count })),
       counters: this.counters(Date.now()),
     };
+  }
+
+  /** Those that run and can see. */
+  private sources(): string[] {
+    const running = { audit: this.audit !== undefined, fsnotify: this.files.isRunning, logs: this.logs.isRunning };
+    return Object.entries(running).flatMap(([name, runs]) => (runs && !this.down.has(name) ? [name] : []));
+  }
+
+  /** A source that was asked for by its name, and that can't see from the start, is a mistake; the log source waits for its files. */
+  private refuseDown(): void {
+    const why = this.down.get('fsnotify');
+    if (why === undefined || this.running.configuration.settings.sources === undefined) return;
+    throw new Error(`${why}; or leave fsnotify out of the sources (--source)`);
+  }
+
+  /** What an agent with audit left in the kernel, when it crashed, stays there. */
+  private warnOfAudit(): void {
+    if (existsSync(join(this.config.stateDir, AUDIT_STATE_FILE)))
+      this.log.warning('an agent that ran with audit left its rules in the kernel; "puppy-hids cleanup" removes them');
   }
 
   private ruleRows(): RuleRow[] {
@@ -390,6 +438,8 @@ function hostIdentity(facts: HostFacts, config: Config): HostIdentity {
     ...(config.host.name !== undefined && { name: config.host.name }),
   };
 }
+
+const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 function outputLoss(d: { sink: string; lines: number; fromMs: number; toMs: number }): LossEvent['loss'] {
   return {

@@ -45,6 +45,10 @@ export class LiveFiles {
     else this.stop();
   }
 
+  get isRunning(): boolean {
+    return this.running !== undefined;
+  }
+
   /** What audit is to be asked about, because the watcher can't say who. */
   get whoPatterns(): readonly string[] {
     const { running } = this;

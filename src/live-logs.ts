@@ -25,6 +25,10 @@ export class LiveLogs {
     }
   }
 
+  get isRunning(): boolean {
+    return this.source !== undefined;
+  }
+
   tick(nowMs: number): void {
     this.source?.tick(nowMs);
   }

@@ -1,6 +1,7 @@
 // A reload: configuration and rules are read beside the running agent, and take the place of what runs between two events, or not at
 // all. No rule that runs is lost to a mistake in a file.
 
+import { enabledSources } from './config/config.ts';
 import type { Loaded } from './config/load.ts';
 import { type Configuration, type TakenOver, takeOver } from './reload-config.ts';
 import type { Correlation, Rule } from './rules/ast.ts';
@@ -41,7 +42,8 @@ export async function prepareReload(running: Running, reread: () => Loaded): Pro
     return { refused: 'the configuration is wrong: that of before stays, and its rules', problems };
   }
   const { configuration, taken, restart } = takeOver(running.configuration, { config, settings });
-  const rules = await loadRulesetInBackground(configuration.config.rules, configuration.config.tuning);
+  const { rules: paths, tuning } = configuration.config;
+  const rules = await loadRulesetInBackground(paths, tuning, enabledSources(configuration.config));
   const refused = refusal(running.rules, rules);
   const all = [...problems, ...rules.problems];
   if (refused !== undefined) return { refused, problems: all };

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import builtinPath from '../build/builtin-rules.bin' with { type: 'file' };
+import type { Module } from './core/event.ts';
 import { Memory } from './memory.ts';
 import type { Correlation, Rule } from './rules/ast.ts';
 import { type LoadedRules, loadRules, loadRulesInSteps, type RuleText } from './rules/load.ts';
@@ -37,26 +38,32 @@ export function rulePaths(paths: readonly string[]): readonly string[] {
 
 /** Loads files and folders, and for the word `builtin` the pack inside the program (build.ts puts rules.d there). */
 export function loadRulesFrom(paths: readonly string[]): LoadedRules {
-  return loadRules(...sources(paths));
+  return loadRules(...rulesOf(paths));
 }
 
-function sources(paths: readonly string[]): [paths: readonly string[], texts: readonly RuleText[]] {
+function rulesOf(paths: readonly string[]): [paths: readonly string[], texts: readonly RuleText[]] {
   const texts = paths.includes(BUILTIN) ? (JSON.parse(readFileSync(builtinPath, 'utf8')) as RuleText[]) : [];
   return [paths.filter(path => path !== BUILTIN), texts];
 }
 
-export function loadRuleset(paths: readonly string[], tuning: readonly Tuning[] = []): LoadedRuleset {
+/** `sources`: those that run; all of them without. */
+export function loadRuleset(
+  paths: readonly string[],
+  tuning: readonly Tuning[] = [],
+  sources?: readonly Module[],
+): LoadedRuleset {
   const wanted = rulePaths(paths);
-  return compiled(loadRulesFrom(wanted), wanted, tuning);
+  return compiled(loadRulesFrom(wanted), wanted, tuning, sources);
 }
 
 /** As {@link loadRuleset}, beside other work: for an agent that has events to take. */
 export async function loadRulesetInBackground(
   paths: readonly string[],
   tuning: readonly Tuning[] = [],
+  sources?: readonly Module[],
 ): Promise<LoadedRuleset> {
   const wanted = rulePaths(paths);
-  const steps = loadRulesInSteps(...sources(wanted));
+  const steps = loadRulesInSteps(...rulesOf(wanted));
   const memory = new Memory(COLLECT_MS);
   for (;;) {
     const end = performance.now() + SLICE_MS;
@@ -64,7 +71,7 @@ export async function loadRulesetInBackground(
       const step = steps.next();
       if (!step.done) continue;
       await othersTurn();
-      return compiled(step.value, wanted, tuning);
+      return compiled(step.value, wanted, tuning, sources);
     }
     memory.tick(performance.now());
     await othersTurn();
@@ -73,14 +80,19 @@ export async function loadRulesetInBackground(
 
 const othersTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
-function compiled(loaded: LoadedRules, paths: readonly string[], tuning: readonly Tuning[]): LoadedRuleset {
+function compiled(
+  loaded: LoadedRules,
+  paths: readonly string[],
+  tuning: readonly Tuning[],
+  sources: readonly Module[] | undefined,
+): LoadedRuleset {
   const { rejected, lineOf } = loaded;
   // The places alone are kept, not the texts that they are found by.
   const lines = new Map([...loaded.rules, ...loaded.correlations].map(rule => [rule.info.id, lineOf(rule)]));
   const { rules, correlations, warnings } = tune(loaded.rules, loaded.correlations, tuning);
   const notes = warnings.map(({ message, help }) => fileProblem('warning', UNKNOWN_TUNED, 'tuning', message, help));
   const problems = [...loaded.problems, ...notes];
-  return { ruleset: compileRuleset(rules), correlations, lines, problems, rejected, paths };
+  return { ruleset: compileRuleset(rules, sources), correlations, lines, problems, rejected, paths };
 }
 
 export function allRules({ ruleset, correlations }: LoadedRuleset): (Rule | Correlation)[] {
@@ -91,17 +103,21 @@ export interface VerdictSummary {
   readonly canFire: number;
   /** What keeps the others from it, with how many. */
   readonly reasons: Readonly<Record<string, number>>;
+  /** Of the others: how many would need a source that doesn't run. */
+  readonly missing: Readonly<Record<string, number>>;
   /** Of those that can fire: rules of which nothing is asked of the kernel. The host's own audit rules may bring their records. */
   readonly notAskedFor: number;
 }
 
 export function verdictSummary(ruleset: Ruleset): VerdictSummary {
   const reasons: Record<string, number> = {};
+  const missing: Record<string, number> = {};
   let canFire = 0;
   let notAskedFor = 0;
-  for (const { canFire: can, reason = 'unknown', needs } of ruleset.verdicts) {
+  for (const { canFire: can, reason = 'unknown', missing: source, needs } of ruleset.verdicts) {
     if (!can) {
-      reasons[reason] = (reasons[reason] ?? 0) + 1;
+      const [counts, why] = source === undefined ? [reasons, reason] : [missing, source];
+      counts[why] = (counts[why] ?? 0) + 1;
       continue;
     }
     canFire++;
@@ -109,5 +125,5 @@ export function verdictSummary(ruleset: Ruleset): VerdictSummary {
     const asked = exec || connect || accept || logs || calls.length + files.length + keys.length > 0;
     if (!asked && unasked.length > 0) notAskedFor++;
   }
-  return { canFire, reasons, notAskedFor };
+  return { canFire, reasons, missing, notAskedFor };
 }

@@ -1,6 +1,7 @@
 // `rules list`: each rule with its source, whether it can fire, and what it needs of the kernel; of files or of the running agent.
 
 import os from 'node:os';
+import { enabledSources } from '../config/config.ts';
 import { hostRuleContext } from '../host-context.ts';
 import { printable } from '../log.ts';
 import { type RuleRow, ruleRows } from '../rule-rows.ts';
@@ -41,7 +42,7 @@ async function ofAgent(args: Arguments, io: Io): Promise<Listed | { readonly fai
 function ofFiles(args: Arguments, given: readonly string[], io: Io): Listed | { readonly failed: number } {
   const config = configuration({ ...args, settings: {} }, io, os.machine());
   if (config === undefined) return { failed: 2 };
-  const loaded = loadRuleset(given.length > 0 ? given : config.rules, config.tuning);
+  const loaded = loadRuleset(given.length > 0 ? given : config.rules, config.tuning, enabledSources(config));
   const errors = loaded.problems.filter(problem => problem.severity === 'error').length;
   if (errors > 0) {
     io.err(`puppy-hids: ${errors} mistakes in rules, which are left out: "puppy-hids check" shows them\n`);

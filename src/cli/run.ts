@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { Agent } from '../agent.ts';
 import { AuditError } from '../audit/control.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, enabledSources } from '../config/config.ts';
 import type { Loaded } from '../config/load.ts';
 import type { Log } from '../log.ts';
 import { type Capability, missingCapabilities } from '../proc/listeners.ts';
@@ -13,6 +13,9 @@ import { loadRuleset, UNKNOWN_TUNED } from '../rules-loading.ts';
 import { readArguments, UsageError } from './args.ts';
 import { readConfiguration } from './configuration.ts';
 import { type Command, type Io, logFor } from './io.ts';
+
+/** What to do where audit can't be had. */
+const WITHOUT_AUDIT = ', or without audit: --source fsnotify,logs';
 
 const SETTINGS = [
   'rules',
@@ -43,7 +46,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
   }
   const lacking = lackingCapabilities(config, log);
   if (lacking !== undefined) return lacking;
-  const rules = loadRuleset(config.rules, config.tuning);
+  const rules = loadRuleset(config.rules, config.tuning, enabledSources(config));
   for (const problem of rules.problems) {
     if (problem.severity === 'error') io.err(`${formatProblem(problem)}\n`);
     else log[problem.code === UNKNOWN_TUNED ? 'warning' : 'debug'](formatProblem(problem));
@@ -61,20 +64,33 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
 }
 
 function lackingCapabilities(config: Config, log: Log): number | undefined {
-  const needed: Capability[] = config.audit.mode === 'observe' ? ['AUDIT_READ'] : ['AUDIT_CONTROL', 'AUDIT_READ'];
+  const sources = enabledSources(config);
+  const hasAudit = sources.includes('audit');
+  const hasFiles = sources.includes('fsnotify');
+  const needed: Capability[] = [
+    ...(hasAudit ? (['AUDIT_READ'] as const) : []),
+    ...(hasAudit && config.audit.mode !== 'observe' ? (['AUDIT_CONTROL'] as const) : []),
+    ...(hasFiles && config.fsnotify.backend === 'fanotify' ? (['SYS_ADMIN'] as const) : []),
+  ];
   const missing = missingCapabilities(needed);
   if (missing.length > 0) {
-    const names = missing.map(name => `CAP_${name}`).join(' and ');
+    const names = missing
+      .map(name => `CAP_${name}`)
+      .sort()
+      .join(' and ');
+    const others = missing.includes('SYS_ADMIN') ? '' : WITHOUT_AUDIT;
     log.error(
-      `not permitted: ${names} ${missing.length === 1 ? 'is' : 'are'} missing. Run it as root: sudo ./puppy-hids --rules rules.d`,
+      `not permitted: ${names} ${missing.length === 1 ? 'is' : 'are'} missing. Run it as root: sudo ./puppy-hids --rules rules.d${others}`,
     );
     return 3;
   }
-  const wanted = missingCapabilities(['NET_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH']);
-  if (wanted.includes('NET_ADMIN'))
+  const wanted = missingCapabilities(['NET_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH', 'DAC_OVERRIDE']);
+  if (hasAudit && wanted.includes('NET_ADMIN'))
     log.warning('CAP_NET_ADMIN is missing: the socket buffer stays small, and bursts are lost (counted)');
   if (wanted.includes('SYS_PTRACE'))
     log.warning("CAP_SYS_PTRACE is missing: what other users' processes run can't be read from /proc");
+  if (hasFiles && wanted.includes('DAC_READ_SEARCH') && wanted.includes('DAC_OVERRIDE'))
+    log.warning("CAP_DAC_READ_SEARCH is missing: files that the agent's user can't read are neither found nor hashed");
   return undefined;
 }
 
@@ -127,16 +143,19 @@ function startFailure(error: unknown): { code: number; message: string } {
     case 'EACCES':
       return {
         code: 3,
-        message: `${error.message}: not permitted. The agent needs CAP_AUDIT_CONTROL and CAP_AUDIT_READ in the initial pid and user namespace; in a container only --audit-mode observe can work`,
+        message: `${error.message}: not permitted. The agent needs CAP_AUDIT_CONTROL and CAP_AUDIT_READ in the initial pid and user namespace; in a container only --audit-mode observe can work${WITHOUT_AUDIT}`,
       };
     case 'ECONNREFUSED':
     case 'EPROTONOSUPPORT':
       return {
         code: 1,
-        message: `${error.message}: this kernel has no audit (CONFIG_AUDIT), or the network namespace is not the initial one`,
+        message: `${error.message}: this kernel has no audit (CONFIG_AUDIT), or the network namespace is not the initial one${WITHOUT_AUDIT}`,
       };
     case 'EEXIST':
-      return { code: 1, message: `${error.message}: another process is the audit daemon; use --audit-mode share` };
+      return {
+        code: 1,
+        message: `${error.message}: another process is the audit daemon; use --audit-mode share${WITHOUT_AUDIT}`,
+      };
     default:
       return { code: 1, message: error.message };
   }
@@ -144,10 +163,10 @@ function startFailure(error: unknown): { code: number; message: string } {
 
 export const runCommand: Command = {
   summary: 'watch this host (the default command)',
-  help: `puppy-hids [run] [--rules PATH]... [--config FILE] [--output SPEC]... [--events] [--audit-mode MODE] [--strict]
-                 [--min-level LEVEL] [--record DIR] [--records]
+  help: `puppy-hids [run] [--rules PATH]... [--config FILE] [--output SPEC]... [--events] [--source NAME,...]
+                 [--audit-mode MODE] [--strict] [--min-level LEVEL] [--record DIR] [--records]
 
-Watches this host and writes alerts as JSON Lines. Needs root.
+Watches this host and writes alerts as JSON Lines. Needs root (without audit, whatever lets it read the files and logs).
 
   --rules PATH        a rule file, or a folder of them; repeatable. Without it: /etc/puppy-hids/rules.d, else --rules builtin
   --config FILE       configuration; without it /etc/puppy-hids/puppy-hids.yaml if it is there ("puppy-hids help config")
@@ -156,7 +175,8 @@ Watches this host and writes alerts as JSON Lines. Needs root.
   --events            every event is a line, not only alerts
   --records           the audit records on every line
   --audit-mode MODE   auto (default), own, share (beside auditd), observe (adds no rules)
-  --source NAME,...   which sources run: audit
+  --source NAME,...   which sources may run: audit, fsnotify (files), logs; all three without it. What isn't named is neither started
+                      nor needs permissions; rules that need it are told as such
   --strict            refuse to start when a rule is wrong
   --record DIR        record what the sources gave, for "puppy-hids replay DIR"
   --host-id ID        host.id in events; without it /etc/machine-id

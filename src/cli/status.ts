@@ -20,7 +20,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
   return 0;
 }
 
-export function statusText({ version, pid, mode, kernelRules, rules, fired, counters }: Status): string {
+export function statusText({ version, pid, sources, mode, kernelRules, rules, fired, counters }: Status): string {
   const get = (...path: string[]): number => number(counters, path);
   const losses = [
     [get('audit', 'missing'), 'events in the socket'],
@@ -28,15 +28,26 @@ export function statusText({ version, pid, mode, kernelRules, rules, fired, coun
     [get('audit', 'kernelLost'), 'records in the kernel, at most'],
     [get('audit', 'recordsDropped'), 'records beyond bounds'],
     [get('audit', 'ringDropped'), 'events before the agent took them'],
+    [get('files', 'overflows'), 'times file events in the kernel'],
+    [get('files', 'dropped'), 'file events before the agent took them'],
     [get('logs', 'dropped'), 'log lines'],
   ] as const;
   const lost = losses.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  const logs = 'logs' in counters ? `, ${get('logs', 'lines')} lines of logs` : '';
+  const events = [
+    ...('audit' in counters ? [`${get('audit', 'events')} from audit`] : []),
+    ...('files' in counters ? [`${get('files', 'told')} of files`] : []),
+    ...('logs' in counters ? [`${get('logs', 'lines')} lines of logs`] : []),
+    `${get('pipeline', 'alerts')} alerts`,
+  ];
   const lines: [string, string][] = [
-    ['agent', `puppy-hids ${version}, pid ${pid}, mode ${mode}, up ${duration(get('uptime_s'))}`],
+    [
+      'agent',
+      `puppy-hids ${version}, pid ${pid}, ${mode === undefined ? 'without audit' : `mode ${mode}`}, up ${duration(get('uptime_s'))}`,
+    ],
     ['rules', `${rules.loaded} loaded, ${rules.canFire} can fire, ${rules.rejected} rejected`],
-    ['kernel', `${kernelRules} audit rules of the agent's`],
-    ['events', `${get('audit', 'events')} from audit${logs}, ${get('pipeline', 'alerts')} alerts`],
+    ['sources', sources.length === 0 ? 'none' : sources.join(', ')],
+    ...(kernelRules === undefined ? [] : [['kernel', `${kernelRules} audit rules of the agent's`] as [string, string]]),
+    ['events', events.join(', ')],
     ['lost', lost.length === 0 ? 'nothing' : lost.join(', ')],
     ...outputs(counters),
     ['memory', `${(get('memory', 'rss_bytes') / MIB).toFixed(0)} MiB`],

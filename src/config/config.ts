@@ -89,6 +89,11 @@ function tuningOf({ suppress, ...tuning }: TuningTree): Tuning {
   return { ...tuning, suppress: { groupBy: suppress['group-by'], timespanMs: parseDuration(suppress.timespan)! } };
 }
 
+/** The sources that may run: those that are named and not switched off. */
+export function enabledSources(config: Config): readonly SourceName[] {
+  return config.sources.filter(source => source === 'audit' || config[source].enabled !== false);
+}
+
 export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
   const record = read<string | undefined>(tree, 'record');
   const id = read<string | undefined>(tree, 'host', 'id');

@@ -16,6 +16,7 @@ export type { Config } from './config.ts';
 export { formatProblem, type Problem };
 
 const DEFAULT_CONFIG_FILE = '/etc/puppy-hids/puppy-hids.yaml';
+const LATER_SOURCES: readonly unknown[] = ['pcap', 'inventory'];
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Settings from the command line, in the shape of the file: `{audit: {mode: 'own'}, rules: ['rules.d']}`. */
@@ -183,10 +184,12 @@ function checkLayer(layer: Layer, options: LoadOptions, problems: Problem[]): vo
   }
   if (Array.isArray(tree.sources)) {
     for (const [i, source] of tree.sources.entries()) {
-      if (source === 'pcap' || source === 'inventory') {
+      if (LATER_SOURCES.includes(source)) {
         tell('warning', 'not-available', ['sources', i], `the source ${source} is not available in this version`);
       }
     }
+    if (!tree.sources.some(source => !LATER_SOURCES.includes(source)))
+      tell('error', 'bad-value', ['sources'], 'sources must name at least one of audit, fsnotify and logs');
   }
 }
 

@@ -151,7 +151,8 @@ export const CONFIG_SCHEMA: SchemaNode = {
       type: 'array',
       items: { type: 'string', enum: ['audit', 'pcap', 'fsnotify', 'logs', 'inventory'] },
       uniqueItems: true,
-      description: 'Which sources may run',
+      description:
+        'Which sources may run: audit, fsnotify (files), logs; one that is not named is not started, and needs no permissions',
       default: ['audit', 'fsnotify', 'logs'],
       'x-flag': '--source',
       'x-separator': ',',
@@ -328,7 +329,7 @@ export const CONFIG_SCHEMA: SchemaNode = {
       description: 'Bounds of the agent itself',
       properties: {
         memory: {
-          ...size('Above it the agent ends, to be started anew', '256MiB', 64 * MIB, 65_536 * MIB),
+          ...size('Above it the agent ends, to be started anew', '512MiB', 64 * MIB, 65_536 * MIB),
           'x-live': true,
         },
         correlations: size('What correlations may keep of the events that they count', '32MiB', MIB, 16_384 * MIB),

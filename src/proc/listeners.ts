@@ -53,6 +53,7 @@ export const CAPABILITY = {
   DAC_READ_SEARCH: 2,
   NET_ADMIN: 12,
   SYS_PTRACE: 19,
+  SYS_ADMIN: 21,
   AUDIT_CONTROL: 30,
   AUDIT_READ: 37,
 } as const;

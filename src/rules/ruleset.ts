@@ -1,6 +1,6 @@
 // The rules stage: events in, matches out. A ruleset is a value: a reload makes a new one.
 
-import { FILE_KINDS, type HostEvent, type RecordView } from '../core/event.ts';
+import { FILE_KINDS, type HostEvent, type Module, type RecordView } from '../core/event.ts';
 import type { Match } from '../core/match.ts';
 import type { FieldBag, Item, itemsOf, Logsource, Rule } from './ast.ts';
 import { type Access, accessOf, isAccess, meansEvents } from './audit-access.ts';
@@ -43,8 +43,9 @@ export interface Ruleset {
   evaluateFields(fields: FieldBag, logsource: Logsource): readonly Match[];
 }
 
-export function compileRuleset(rules: readonly Rule[]): Ruleset {
-  return new CompiledRuleset(rules);
+/** `sources`: those that run; all of them without. */
+export function compileRuleset(rules: readonly Rule[], sources?: readonly Module[]): Ruleset {
+  return new CompiledRuleset(rules, sources);
 }
 
 class CompiledRuleset implements Ruleset {
@@ -59,9 +60,9 @@ class CompiledRuleset implements Ruleset {
   readonly #log: EventEngine;
   #fields: FieldsEngine | undefined;
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly Rule[], sources?: readonly Module[]) {
     this.rules = rules;
-    this.verdicts = rules.map(verdictOf);
+    this.verdicts = rules.map(rule => verdictOf(rule, sources));
     this.needs = mergeNeeds(this.verdicts.map(verdict => verdict.needs));
     const of = (stream: Stream): Rule[] => rules.filter(rule => streamsOf(rule.logsource).includes(stream));
     this.#exec = new EventEngine(of('exec'), 'exec');

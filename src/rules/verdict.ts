@@ -1,9 +1,10 @@
 // Whether a loaded rule can ever fire here, and why not. Pure.
 
+import type { Module } from '../core/event.ts';
 import type { RuleInfo } from '../core/match.ts';
 import type { Condition, Item, Rule, SelectionNode, Test } from './ast.ts';
 import { ruleItems } from './ast.ts';
-import { canonicalName, FIELDS, fieldNames, isRecordField, type Stream } from './fields.ts';
+import { canonicalName, FIELDS, fieldNames, isFileStream, isRecordField, type Stream } from './fields.ts';
 import { feedOf, streamsOf } from './logsource.ts';
 import { mergeNeeds, type Needs, NO_NEEDS, needsOf } from './needs.ts';
 import { nearestWord, type Range } from './problem.ts';
@@ -18,6 +19,8 @@ export interface Verdict {
   readonly canFire: boolean;
   /** Why it can't. */
   readonly reason?: string;
+  /** The source that it would need, where that is why. */
+  readonly missing?: Module;
   readonly needs: Needs;
 }
 
@@ -28,7 +31,15 @@ export interface FieldProblem {
   readonly help?: string;
 }
 
-export function verdictOf(rule: Rule): Verdict {
+/** Which source tells of what a rule is about. */
+function sourceOf(stream: Stream): Module {
+  if (stream === 'log') return 'logs';
+  // The watcher is not told of reads: audit is asked for them.
+  return isFileStream(stream) && stream !== 'file_access' ? 'fsnotify' : 'audit';
+}
+
+/** `sources`: those that run; all of them without. */
+export function verdictOf(rule: Rule, sources?: readonly Module[]): Verdict {
   const feed = feedOf(rule.logsource);
   if ('notFed' in feed) return { rule: rule.info, canFire: false, reason: feed.notFed, needs: NO_NEEDS };
   const { stream } = feed;
@@ -39,8 +50,14 @@ export function verdictOf(rule: Rule): Verdict {
   if (streams.length === 0) {
     return { rule: rule.info, stream, canFire: false, reason: joined(reasons), needs: NO_NEEDS };
   }
-  const needs = mergeNeeds(streams.map(each => needsOf(rule, each)));
-  return { rule: rule.info, stream: streams[0]!, canFire: true, needs };
+  const fed = sources === undefined ? streams : streams.filter(each => sources.includes(sourceOf(each)));
+  if (fed.length === 0) {
+    const missing = sourceOf(streams[0]!);
+    const reason = `needs the ${missing} source, which doesn't run`;
+    return { rule: rule.info, stream, canFire: false, reason, missing, needs: NO_NEEDS };
+  }
+  const needs = mergeNeeds(fed.map(each => needsOf(rule, each)));
+  return { rule: rule.info, stream: fed[0]!, canFire: true, needs };
 }
 
 function joined(reasons: ReadonlySet<string>): string {

@@ -241,7 +241,7 @@ describe('puppy-hids reload', () => {
 
 test('puppy-hids status', async () => {
   const status: Status = {
-    ...{ version: '1.2.3', pid: 7, startedMs: 0, mode: 'share', kernelRules: 9 },
+    ...{ version: '1.2.3', pid: 7, startedMs: 0, sources: ['audit'], mode: 'share', kernelRules: 9 },
     rules: { loaded: 3, canFire: 2, rejected: 1 },
     fired: [{ id: idOf(1), title: 'Rule\x07 1', count: 5 }],
     counters: {
@@ -258,6 +258,7 @@ test('puppy-hids status', async () => {
   expect(out.split('\n')).toEqual([
     'agent    puppy-hids 1.2.3, pid 7, mode share, up 1 d 1 h',
     'rules    3 loaded, 2 can fire, 1 rejected',
+    'sources  audit',
     "kernel   9 audit rules of the agent's",
     'events   100 from audit, 5 alerts',
     'lost     4 events in the socket',

@@ -68,7 +68,7 @@ describe('defaults', () => {
         diff: false,
       },
       heartbeatMs: 60_000,
-      limits: { memoryBytes: 256 * 2 ** 20, correlationBytes: 32 * 2 ** 20, queueEvents: 65_536 },
+      limits: { memoryBytes: 512 * 2 ** 20, correlationBytes: 32 * 2 ** 20, queueEvents: 65_536 },
       stateDir: '/var/lib/puppy-hids',
       host: {},
       labels: {},
