@@ -4,16 +4,7 @@
 //   /home/*/.ssh/**  `*` and `?` are within one name, `**` is any number of names
 // An exclude takes away what it matches, and everything beneath that.
 
-import { matchName, matchSequence } from '../core/wildcards.ts';
-
-interface Pattern {
-  readonly names: readonly string[];
-  /** The path before the first name with a wildcard, with a slash at its end: no path without it matches. */
-  readonly prefix: string;
-  readonly isLiteral: boolean;
-}
-
-const hasWildcard = (name: string): boolean => /[*?]/.test(name);
+import { hasWildcard, PatternTrie, type Place } from './pattern-trie.ts';
 
 export const namesOf = (path: string): string[] => path.split('/').filter(name => name !== '' && name !== '.');
 
@@ -23,81 +14,57 @@ export function leadingNames(names: readonly string[]): readonly string[] {
   return names.slice(0, wild < 0 ? -1 : wild);
 }
 
-function parse(text: string): Pattern {
-  const names = namesOf(text);
-  const leading = leadingNames(names);
-  return { names, prefix: leading.length === 0 ? '/' : `/${leading.join('/')}/`, isLiteral: !names.some(hasWildcard) };
-}
+/** Everything beneath is matched, wherever in it. */
+const isTree = ({ any }: Place): boolean => any?.ends === true;
+const goesOn = ({ literal, wild, any }: Place): boolean => literal.size > 0 || wild.length > 0 || any !== undefined;
 
-const matchNames = (pattern: readonly string[], names: readonly string[]): boolean =>
-  matchSequence(pattern, names, '**', matchName);
+const covers = (place: Place, left: number): boolean =>
+  isTree(place) || (left === 0 && place.ends) || (left === 1 && place.endsPlainly);
+
+const descends = (place: Place, left: number): boolean =>
+  place.any !== undefined || (left === 0 && (place.endsPlainly || goesOn(place)));
+
+const coversIn = (place: Place, left: number): boolean =>
+  place.any !== undefined || (left === 0 && (place.endsPlainly || nextPlaces(place).some(endsHere)));
+
+/** One behind the entry's name may be of no length. */
+const endsHere = ({ ends, any }: Place): boolean => ends || any !== undefined;
+const nextPlaces = ({ literal, wild }: Place): Place[] => [...literal.values(), ...wild.map(({ place }) => place)];
+
+const mayMatchIn = (place: Place, left: number): boolean => place.any !== undefined || (left === 0 && goesOn(place));
 
 export class WatchSet {
-  private readonly patterns: readonly Pattern[];
-  private readonly excludes: readonly Pattern[];
+  private readonly patterns = new PatternTrie();
+  /** Those whose last name alone, `**`, has wildcards. */
+  private readonly trees = new PatternTrie();
+  /** What lies beneath is excluded with it. */
+  private readonly excludes = new PatternTrie();
 
   constructor(patterns: readonly string[], excludes: readonly string[] = []) {
-    this.patterns = patterns.map(parse);
-    // What lies beneath is excluded with it.
-    this.excludes = excludes.map(text => parse(`${text}/**`));
+    for (const names of patterns.map(namesOf)) {
+      this.patterns.add(names);
+      if (names.at(-1) === '**' && !names.slice(0, -1).some(hasWildcard)) this.trees.add(names);
+    }
+    for (const text of excludes) this.excludes.add([...namesOf(text), '**']);
   }
 
   /** Whether what happens to this path is told. */
   covers(path: string): boolean {
-    const whole = `${path}/`;
-    let names: string[] | undefined;
-    for (const pattern of this.patterns) {
-      if (!whole.startsWith(pattern.prefix)) continue;
-      names ??= namesOf(path);
-      const depth = pattern.names.length;
-      if (
-        matchNames(pattern.names, names) ||
-        (pattern.isLiteral && names.length === depth + 1 && matchNames(pattern.names, names.slice(0, depth)))
-      ) {
-        return !this.excluded(path, names);
-      }
-    }
-    return false;
+    return this.patterns.some(path, covers) && !this.excludes.some(path, isTree);
   }
 
   /** Whether a directory may hold something that is covered, at any depth. */
   descends(path: string): boolean {
-    const names = namesOf(path);
-    return this.patterns.some(pattern => leadsTo(pattern, names)) && !this.excluded(path, names);
+    return this.patterns.some(path, descends) && !this.excludes.some(path, isTree);
   }
 
   /** Whether an entry of this directory may be covered. */
   coversIn(path: string): boolean {
-    const names = namesOf(path);
-    return this.patterns.some(pattern => {
-      const depth = pattern.names.length;
-      // One behind the entry's name may be of no length.
-      const isReached = depth === names.length + 1 || (pattern.isLiteral && depth === names.length);
-      return leadsTo(pattern, names) && (isReached || pattern.names.slice(0, names.length + 2).includes('**'));
-    });
+    return this.patterns.some(path, coversIn);
   }
 
   /** Whether everything beneath a directory is covered, wherever in it. */
   coversAllIn(path: string): boolean {
-    const names = namesOf(path);
-    return (
-      this.patterns.some(({ names: [...wanted] }) => {
-        const isTree = wanted.pop() === '**' && !wanted.some(hasWildcard);
-        return isTree && wanted.length <= names.length && matchNames(wanted, names.slice(0, wanted.length));
-      }) && !this.excludes.some(exclude => leadsTo(exclude, names))
-    );
+    return this.trees.some(path, isTree) && !this.excludes.some(path, mayMatchIn);
   }
-
-  private excluded(path: string, names: readonly string[]): boolean {
-    const whole = `${path}/`;
-    return this.excludes.some(({ prefix, names: pattern }) => whole.startsWith(prefix) && matchNames(pattern, names));
-  }
-}
-
-function leadsTo(pattern: Pattern, names: readonly string[]): boolean {
-  for (let i = 0; i < pattern.names.length; i++) {
-    if (pattern.names[i] === '**' || i === names.length) return true;
-    if (!matchName(pattern.names[i]!, names[i]!)) return false;
-  }
-  return pattern.isLiteral && names.length === pattern.names.length;
 }

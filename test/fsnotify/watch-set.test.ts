@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
+import { matchName, matchSequence } from '../../src/core/wildcards.ts';
+import { DEFAULT_EXCLUDES, DEFAULT_PATHS } from '../../src/fsnotify/defaults.ts';
 import { namesOf, WatchSet } from '../../src/fsnotify/watch-set.ts';
 
 describe('what is covered', () => {
@@ -84,6 +86,97 @@ test('a covered path lies in directories that are walked', () => {
         expect(set.coversIn(text(names.slice(0, -1)))).toBe(true);
       },
     ),
+    { numRuns: 2_000 },
+  );
+});
+
+/** Each pattern by itself, one after the other. */
+class PlainWatchSet {
+  readonly patterns: readonly string[][];
+  readonly excludes: readonly string[][];
+
+  constructor(patterns: readonly string[], excludes: readonly string[] = []) {
+    this.patterns = patterns.map(namesOf);
+    this.excludes = excludes.map(text => [...namesOf(text), '**']);
+  }
+
+  covers(path: string): boolean {
+    const names = namesOf(path);
+    const covered = this.patterns.some(
+      pattern => matches(pattern, names) || (isLiteral(pattern) && matches([...pattern, '*'], names)),
+    );
+    return covered && !this.excludes.some(pattern => matches(pattern, names));
+  }
+
+  descends(path: string): boolean {
+    const names = namesOf(path);
+    const isIn = this.patterns.some(pattern => leadsTo(pattern, names));
+    return isIn && !this.excludes.some(pattern => matches(pattern, names));
+  }
+
+  coversIn(path: string): boolean {
+    const names = namesOf(path);
+    return this.patterns.some(pattern => {
+      const reaches = pattern.length === names.length + 1 || (isLiteral(pattern) && pattern.length === names.length);
+      return leadsTo(pattern, names) && (reaches || pattern.slice(0, names.length + 2).includes('**'));
+    });
+  }
+
+  coversAllIn(path: string): boolean {
+    const names = namesOf(path);
+    const isWhole = this.patterns.some(
+      ([...wanted]) => wanted.pop() === '**' && isLiteral(wanted) && matches([...wanted, '**'], names),
+    );
+    return isWhole && !this.excludes.some(exclude => leadsTo(exclude, names));
+  }
+}
+
+const isLiteral = (pattern: readonly string[]): boolean => !pattern.some(name => /[*?]/.test(name));
+
+const matches = (pattern: readonly string[], names: readonly string[]): boolean =>
+  matchSequence(pattern, names, '**', matchName);
+
+function leadsTo(pattern: readonly string[], names: readonly string[]): boolean {
+  const any = pattern.indexOf('**');
+  const leading = any < 0 ? pattern : pattern.slice(0, any);
+  const isShort = names.length < leading.length;
+  if (any < 0 && names.length === leading.length) return isLiteral(pattern) && matches(pattern, names);
+  if (any < 0 && !isShort) return false;
+  return matches(leading.slice(0, names.length), names.slice(0, leading.length));
+}
+
+test('many patterns together answer as each by itself', () => {
+  const of = (...names: string[]) =>
+    fc.array(fc.constantFrom(...names), { maxLength: 5 }).map(some => `/${some.join('/')}`);
+  const patterns = fc.array(of('a', 'b', 'ab', '*', '?', 'a*', '*b', 'a*b', '*a*b*', '?*', '**'), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  fc.assert(
+    fc.property(patterns, patterns, of('a', 'b', 'ab', 'ba', 'aab', 'c'), (some, not, path) => {
+      for (const excludes of [[], not.slice(0, 2), not]) {
+        const [set, plain] = [new WatchSet(some, excludes), new PlainWatchSet(some, excludes)];
+        for (const asks of ['covers', 'descends', 'coversIn', 'coversAllIn'] as const)
+          expect([asks, set[asks](path)]).toEqual([asks, plain[asks](path)]);
+      }
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('the defaults, as each by itself', () => {
+  const paths = DEFAULT_PATHS.filter(path => path.startsWith('/'));
+  const set = new WatchSet(paths, DEFAULT_EXCLUDES);
+  const plain = new PlainWatchSet(paths, DEFAULT_EXCLUDES);
+  const real = [...paths, ...DEFAULT_EXCLUDES].map(text => text.replace(/\*+/g, 'x').replaceAll('?', 'y'));
+  const names = [...new Set(real.flatMap(namesOf))];
+  const more = fc.array(fc.constantFrom('', ...names.map(name => `/${name}`)), { maxLength: 2 });
+  fc.assert(
+    fc.property(fc.constantFrom(...real), more, (start, end) => {
+      const path = start + end.join('');
+      for (const asks of ['covers', 'descends', 'coversIn', 'coversAllIn'] as const)
+        expect([asks, path, set[asks](path)]).toEqual([asks, path, plain[asks](path)]);
+    }),
     { numRuns: 2_000 },
   );
 });
