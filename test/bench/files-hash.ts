@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fsnotifyConfig } from './files-watchers.ts';
 import { cpuSeconds, peakRssMib } from './measure.ts';
 import { AGENT, BUILD } from './programs.ts';
-import { startAgent, stopAgent, tracked, until } from './readers.ts';
+import { filesCompared, startAgent, stopAgent, tracked, until } from './readers.ts';
 
 export const AIDE = '/usr/bin/aide';
 const FILL_LIMIT_MS = 300_000;
@@ -173,13 +173,12 @@ async function filling(stateDir: string, tree: string, { rules, restore }: HashO
   rmSync(stateDir, { recursive: true, force: true });
   try {
     const agent = await startAgent({ rules, stateDir, config: fsnotifyConfig([tree]) });
-    const log = (words: string): Promise<true> =>
-      until('filling the baseline', () => (agent.log().includes(words) ? true : undefined), FILL_LIMIT_MS);
-    await log('files: watching ');
+    const isWatching = (): true | undefined => (agent.log().includes('files: watching ') ? true : undefined);
+    await until('watching files', isWatching, FILL_LIMIT_MS);
     const startedMs = performance.now();
     const { pid } = agent.child;
     const cpu = cpuSeconds(pid);
-    await log('files: the baseline holds ');
+    await filesCompared(agent, FILL_LIMIT_MS);
     const cost = {
       elapsedSeconds: (performance.now() - startedMs) / 1000,
       cpuSeconds: cpuSeconds(pid) - cpu,

@@ -27,7 +27,7 @@ export interface WatchOptions {
 export interface WatchSample {
   readonly configuration: string;
   readonly round: number;
-  readonly watchedMs: number;
+  readonly watchedMs?: number;
   readonly files?: number;
   readonly directories?: number;
   readonly marks: number;
@@ -120,7 +120,7 @@ async function beginning(
   const idleWakeUpsPerSecond = wakeUpsBetween(woken, wakeUps(pid)) / (idleMs / 1000);
   const after = await watcher.seen();
   return {
-    watchedMs,
+    ...(watchedMs !== undefined && { watchedMs }),
     ...(files !== undefined && { files }),
     ...(directories !== undefined && { directories }),
     marks: kernelMarks(pid),

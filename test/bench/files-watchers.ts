@@ -1,10 +1,11 @@
-// What watches files in the benchmark: nothing, inotifywait, the agent by fanotify and by inotify. All are told to watch the same.
+// What watches files in the benchmark: nothing, inotifywait, the agent by fanotify and by inotify, all of them the same files; and the
+// agent without its file watcher.
 
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KernelState } from './kernel.ts';
 import { BUILD, type Operation } from './programs.ts';
-import { end, heartbeatCounters, startAgent, stopAgent, textOf, tracked, until } from './readers.ts';
+import { end, filesCompared, heartbeatCounters, startAgent, stopAgent, textOf, tracked, until } from './readers.ts';
 
 export const INOTIFYWAIT = '/usr/bin/inotifywait';
 /** The names that a table compares with. */
@@ -13,7 +14,7 @@ export const INOTIFYWAIT_NAME = 'inotifywait -m -r';
 const WATCHED_LIMIT_MS = 120_000;
 /** What the agent asks for as well. Without `-e` it would tell every file that is opened or read, too. */
 const EVENTS = 'modify,attrib,close_write,move,create,delete';
-const NOTHING_ELSE = { lost: 0, hashed: 0, auditEvents: 0 };
+const NOTHING_ELSE: FilesSeen = { told: 0, lost: 0, isBehind: false, hashed: 0, auditEvents: 0 };
 
 /** Totals since its start. */
 export interface FilesSeen {
@@ -30,7 +31,7 @@ export interface FilesSeen {
 export interface Watcher {
   readonly pid: number;
   /** From its start until everything was watched. */
-  readonly watchedMs: number;
+  readonly watchedMs?: number;
   readonly files?: number;
   readonly directories?: number;
   /** What it tells of one operation, where it doesn't say itself what it lost. */
@@ -78,11 +79,10 @@ export function agentWatching(name: string, options: AgentFiles): WatchConfigura
       cpSync(options.stateDir, stateDir, { recursive: true });
       const config = fsnotifyConfig(options.paths, { backend: options.backend });
       const agent = await startAgent({ rules: options.rules, stateDir, config });
-      const log = (words: string): Promise<true> =>
-        until(`watching files (${name})`, () => (agent.log().includes(words) ? true : undefined), WATCHED_LIMIT_MS);
-      await log('files: watching ');
+      const isWatching = (): true | undefined => (agent.log().includes('files: watching ') ? true : undefined);
+      await until(`watching files (${name})`, isWatching, WATCHED_LIMIT_MS);
       const watchedMs = performance.now() - agent.startedMs;
-      await log('compared with the baseline');
+      await filesCompared(agent, WATCHED_LIMIT_MS);
       const { files, directories } = (await heartbeatCounters(agent)).files ?? {};
       return {
         pid: agent.child.pid,
@@ -103,7 +103,24 @@ export function agentWatching(name: string, options: AgentFiles): WatchConfigura
   };
 }
 
-/** Absent where it isn't installed. */
+/** The agent without its file watcher: what it costs anyway. */
+export function agentWithoutFiles(rules: readonly string[]): WatchConfiguration {
+  return {
+    name: 'agent, no files',
+    start: async () => {
+      const agent = await startAgent({ rules, config: 'fsnotify: {enabled: false}\n' });
+      return {
+        pid: agent.child.pid,
+        seen: async () => {
+          const { audit } = await heartbeatCounters(agent);
+          return { ...NOTHING_ELSE, auditEvents: audit.events };
+        },
+        stop: () => stopAgent(agent),
+      };
+    },
+  };
+}
+
 export function inotifywait(paths: readonly string[]): WatchConfiguration {
   return {
     name: INOTIFYWAIT_NAME,

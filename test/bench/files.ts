@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AIDE, baselineConfig, createBaseline, type HashSample, type HashTree, measureHashing } from './files-hash.ts';
 import { measureWatching, type WatchOptions, type WatchResults } from './files-watch.ts';
-import { agentWatching, INOTIFYWAIT, inotifywait, nobody } from './files-watchers.ts';
+import { agentWatching, agentWithoutFiles, INOTIFYWAIT, inotifywait, nobody } from './files-watchers.ts';
 import type { KernelState } from './kernel.ts';
 import { BUILD } from './programs.ts';
 
@@ -42,6 +42,7 @@ export async function measureFiles(kernel: KernelState, options: FilesOptions): 
   const configurations = [
     nobody,
     ...(isThere(INOTIFYWAIT, 'inotify-tools') ? [inotifywait(all)] : []),
+    agentWithoutFiles(rules),
     ...backends.map(backend => agentWatching(`agent, ${backend}`, { rules, backend, paths: all, stateDir })),
   ];
   const idleMs = isQuick ? 5_000 : 20_000;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execLog } from './log.ts';
 import { cpuSeconds, peakRssMib, rssMib, type Spread, spread, wakeUps, wakeUpsBetween } from './measure.ts';
 import { AGENT, BUILD } from './programs.ts';
-import { type Agent, heartbeat, startAgent, stopAgent } from './readers.ts';
+import { type Agent, filesCompared, heartbeat, startAgent, stopAgent } from './readers.ts';
 
 const IDLE_MS = 10_000;
 const REPLAY_LIMIT_MS = 240_000;
@@ -36,8 +36,9 @@ export interface IdleResult {
 }
 
 export async function measureIdle(name: string, rules: readonly string[]): Promise<IdleResult> {
-  const agent: Agent = await startAgent({ rules });
+  const agent: Agent = await startAgent({ rules, config: 'fsnotify: {hash_rate: 65536MiB}\n' });
   try {
+    await filesCompared(agent);
     const { pid } = agent.child;
     // What starting left to do, and the first collections of garbage.
     await Bun.sleep(3_000);

@@ -274,6 +274,14 @@ export function stopAgent({ child }: Agent): Promise<void> {
   return end(child);
 }
 
+/** Returns once everything that is watched was compared with the baseline, or it is filled; at once where no file is watched. */
+export async function filesCompared(agent: Agent, limitMs = 300_000): Promise<void> {
+  if ((await heartbeatCounters(agent)).files === undefined) return;
+  const isOver = (): true | undefined =>
+    /files: (?:\d+ compared with|the baseline holds)/.test(agent.log()) ? true : undefined;
+  await until('comparing files with the baseline', isOver, limitMs);
+}
+
 export function agent(name: string, options: AgentOptions): Configuration {
   return {
     name,
