@@ -1,6 +1,7 @@
 // The bytes of a socket address, as SOCKADDR records have them in `saddr`. Pure; takes what user space passed to the kernel, so that
 // lengths lie, and never throws. Facts that the bytes don't hold are absent.
 
+import { ipv4Text, ipv6Text, isMappedIpv4 } from '../core/address.ts';
 import { safeText } from '../core/text.ts';
 import { AF_MAX, socketFamilyName } from './tables/sockets.ts';
 
@@ -35,7 +36,7 @@ export function decodeSockaddr(bytes: Buffer, length = bytes.length): Sockaddr {
   const port = length >= 4 ? { port: (bytes[2]! << 8) | bytes[3]! } : {};
   switch (number) {
     case AF.inet:
-      return length >= 8 ? { family: 'inet', ip: ipv4(bytes, 4), ...port } : { family: 'inet', ...port };
+      return length >= 8 ? { family: 'inet', ip: ipv4Text(bytes, 4), ...port } : { family: 'inet', ...port };
     case AF.inet6:
       return inet6(bytes, length, port, host32);
     case AF.unix:
@@ -67,9 +68,9 @@ export function parseSaddr(hex: string): Sockaddr | undefined {
 
 function inet6(bytes: Buffer, length: number, port: { port?: number }, host32: (at: number) => number): Sockaddr {
   if (length < 24) return { family: 'inet6', ...port };
-  if (isMapped(bytes, 8)) return { family: 'inet', ip: ipv4(bytes, 20), ...port, mapped: true };
+  if (isMappedIpv4(bytes, 8)) return { family: 'inet', ip: ipv4Text(bytes, 20), ...port, mapped: true };
   const scopeId = length >= 28 ? host32(24) : 0;
-  const ip = ipv6(bytes, 8);
+  const ip = ipv6Text(bytes, 8);
   return scopeId === 0 ? { family: 'inet6', ip, ...port } : { family: 'inet6', ip, ...port, scopeId };
 }
 
@@ -86,39 +87,4 @@ function cString(bytes: Buffer, from: number, to: number): string {
   let end = from;
   while (end < to && bytes[end] !== 0) end++;
   return safeText(bytes, from, end);
-}
-
-function isMapped(bytes: Buffer, at: number): boolean {
-  for (let i = 0; i < 10; i++) if (bytes[at + i] !== 0) return false;
-  return bytes[at + 10] === 0xff && bytes[at + 11] === 0xff;
-}
-
-function ipv4(bytes: Buffer, at: number): string {
-  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
-}
-
-/** RFC 5952: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
-function ipv6(bytes: Buffer, at: number): string {
-  const group = (i: number): number => (bytes[at + 2 * i]! << 8) | bytes[at + 2 * i + 1]!;
-  let runStart = -1;
-  let runLength = 1;
-  for (let i = 0; i < 8; ) {
-    let end = i;
-    while (end < 8 && group(end) === 0) end++;
-    if (end - i > runLength) {
-      runStart = i;
-      runLength = end - i;
-    }
-    i = end + 1;
-  }
-  let text = '';
-  for (let i = 0; i < 8; i++) {
-    if (i === runStart) {
-      text += '::';
-      i += runLength - 1;
-    } else {
-      text += text === '' || text.endsWith(':') ? group(i).toString(16) : `:${group(i).toString(16)}`;
-    }
-  }
-  return text;
 }
