@@ -9,6 +9,7 @@ import { controlPaths } from './control/path.ts';
 import { ControlServer } from './control/server.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from './core/event.ts';
+import type { Who } from './fsnotify/task.ts';
 import { hostRuleContext } from './host-context.ts';
 import { agentId } from './identity.ts';
 import { AUDIT_STATE_FILE, LiveAudit } from './live-audit.ts';
@@ -260,6 +261,7 @@ export class Agent {
       recorder,
       pipeline: this.parts.pipeline,
       pump: () => this.outputs.pump(),
+      ...(!this.config.sources.includes('audit') && { met: who => this.meet(who) }),
       sayLoss: loss => {
         const event = this.voice.loss(Date.now(), loss);
         log.warning(event.message);
@@ -272,6 +274,13 @@ export class Agent {
         this.tell(up ? 'source_up' : 'source_down', message, { source });
       },
     };
+  }
+
+  private meet(who: Who): void {
+    if (who.task.pid === process.pid) return;
+    const nowMs = Date.now();
+    this.recorder?.met(who, nowMs);
+    this.parts.table.meet(who.task, who.startTicks, nowMs);
   }
 
   private tick(): void {

@@ -139,6 +139,7 @@ export class LiveFiles {
         pid: process.pid,
       },
       {
+        met: who => run.met?.(who),
         change: change => describer.push(change),
         batchEnd: () => this.release(),
         loss: (loss, fromMs, toMs) => run.sayLoss({ source: 'fsnotify', ...loss, fromMs, toMs }),

@@ -2,6 +2,7 @@
 
 import type { Config } from './config/config.ts';
 import type { LossEvent } from './core/event.ts';
+import type { Who } from './fsnotify/task.ts';
 import type { Log } from './log.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { RecordingWriter } from './recording/writer.ts';
@@ -12,6 +13,8 @@ export interface LiveRun {
   readonly log: Log;
   readonly recorder: RecordingWriter | undefined;
   pipeline: Pipeline;
+  /** A process that file events will name, as it's met: it may be gone when they are told. Absent where audit tells of all. */
+  met?(who: Who): void;
   /** Lets the outputs write what they hold. */
   pump(): void;
   sayLoss(loss: LossEvent['loss']): void;

@@ -16,5 +16,11 @@ export function extensionOf(path: string): string | undefined {
   return dot <= 0 || dot === name.length - 1 ? undefined : name.slice(dot + 1);
 }
 
+/**
+ * A program's path as the kernel says it. One that is run from a mount which has no place any more, as runc runs itself, is said to be
+ * the root directory, which nobody can run.
+ */
+export const programPath = (path: string | undefined): string | undefined => (path === '/' ? undefined : path);
+
 /** Four octal digits: `0644`, `4755`. */
 export const modeText = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');

@@ -47,6 +47,8 @@ export interface Listing {
 }
 
 export interface RawVisitor {
+  /** Who is told of from here on. */
+  met(who: Who): void;
   event(event: RawEvent): void;
   /** After each batch. */
   batchEnd(): void;
@@ -153,8 +155,10 @@ export class FsReader {
     }
     const { bytes, visitor, tasks } = this;
     for (let at = 0; at < size; at += bytes.readInt32LE(at)) {
-      if (bytes.readUInt32LE(at + 4) === MASK.task) tasks.add(bytes, at);
-      else visitor?.event(rawEvent(bytes, at, tasks));
+      if (bytes.readUInt32LE(at + 4) === MASK.task) {
+        const who = tasks.add(bytes, at);
+        visitor?.met(who);
+      } else visitor?.event(rawEvent(bytes, at, tasks));
     }
     return size > 0;
   }

@@ -11,6 +11,7 @@ import { type Mount, mountsByPoint } from './mounts.ts';
 import { entryOf, MASK } from './pending.ts';
 import { FsReader, look, mounts, type RawEvent } from './reader.ts';
 import { realPattern } from './roots.ts';
+import type { Who } from './task.ts';
 import { DirectoryTree } from './tree.ts';
 import { type Root, Views } from './views.ts';
 import { Walk } from './walk.ts';
@@ -46,6 +47,8 @@ export interface FsSourceOptions {
 export type FsLoss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
 
 export interface FsSourceSinks {
+  /** A process that changes are told of from here on, as it is met: it may be gone when they are. */
+  met?(who: Who): void;
   change(change: FileChange): void;
   /** After the last of what is told at once. */
   batchEnd(): void;
@@ -135,7 +138,11 @@ export class FsSource {
     this.running = this.assemble(reader);
     const table = mounts();
     this.running.walk.mounts = mountsByPoint(table);
-    const failed = reader.start({ event: raw => this.event(raw), batchEnd: () => this.batchEnd() });
+    const failed = reader.start({
+      met: who => this.sinks.met?.(who),
+      event: raw => this.event(raw),
+      batchEnd: () => this.batchEnd(),
+    });
     if (failed !== 0) {
       this.setDown(`the reader can't be started: error ${failed}`);
       return Promise.resolve();

@@ -1,6 +1,7 @@
 // Who did something, as the native reader read it from /proc at that moment; native/fsnotify.h has the layout. Pure.
 
 import type { TaskFacts } from '../core/observation.ts';
+import { programPath } from '../core/paths.ts';
 import { safeText } from '../core/text.ts';
 import { ttyName } from '../core/tty.ts';
 
@@ -21,6 +22,7 @@ function taskOf(bytes: Buffer, at: number): TaskFacts {
   const exeAt = commAt + bytes.readInt32LE(at + 72);
   const end = exeAt + bytes.readInt32LE(at + 76);
   const comm = safeText(bytes, commAt, exeAt);
+  const exe = programPath(end > exeAt ? safeText(bytes, exeAt, end) : undefined);
   const ppid = bytes.readInt32LE(at + 24);
   const tty = ttyName(bytes.readInt32LE(at + 28));
   const id = (offset: number): number | undefined => {
@@ -38,7 +40,7 @@ function taskOf(bytes: Buffer, at: number): TaskFacts {
     ...(Object.fromEntries(Object.entries(ids).filter(([, value]) => value !== undefined)) as Partial<TaskFacts>),
     ...(tty !== undefined && { tty }),
     ...(comm !== '' && { comm }),
-    ...(end > exeAt && { exe: safeText(bytes, exeAt, end) }),
+    ...(exe !== undefined && { exe }),
   };
 }
 
@@ -46,10 +48,11 @@ function taskOf(bytes: Buffer, at: number): TaskFacts {
 export class Tasks {
   private readonly last: ({ readonly number: number; readonly who: Who } | undefined)[] = new Array(TASKS);
 
-  add(bytes: Buffer, at: number): void {
+  add(bytes: Buffer, at: number): Who {
     const number = bytes.readUInt32LE(at + 16);
     const who = { task: taskOf(bytes, at), startTicks: bytes.readDoubleLE(at + 8) };
     this.last[number % TASKS] = { number, who };
+    return who;
   }
 
   get(number: number): Who | undefined {

@@ -8,7 +8,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Container, ContainerEvent, ProcessImage } from '../core/event.ts';
 import type { Mutable } from '../core/mutable.ts';
-import type { ExecObservation } from '../core/observation.ts';
+import type { ExecObservation, TaskFacts } from '../core/observation.ts';
 import { idFromArguments, isRuntime } from './container-patterns.ts';
 import type { Lineage } from './entry.ts';
 import { type ContainerDetails, type ContainerRef, type HostFacts, TOLD } from './facts.ts';
@@ -83,6 +83,12 @@ export class Containers {
   read(pid: number, inherited: Container | undefined): Container | undefined {
     const found = this.#ask(pid);
     return found === 'host' ? inherited : (found ?? inherited);
+  }
+
+  /** The container of a process that is over, or ending, and that nobody saw execute: its parent's, or the one that a runtime brought it into. */
+  below(parent: ProcessImage | undefined, task: TaskFacts, timeMs: number): Container | undefined {
+    if (parent?.container !== undefined || isRuntime(task.exe)) return parent?.container;
+    return this.#told(parent, timeMs);
   }
 
   /** By its id, as far as it's known; whose it is was asked before. */

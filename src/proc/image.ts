@@ -96,3 +96,7 @@ export function runsSameExecutable(task: TaskFacts, parent: ProcessImage): boole
 export function executableAgrees(task: TaskFacts, image: ProcessImage): boolean {
   return task.exe === undefined || image.executable === undefined || sameExecutable(task.exe, image.executable);
 }
+
+export function commAgrees(task: TaskFacts, image: ProcessImage): boolean {
+  return task.comm === undefined || image.comm === undefined || task.comm === image.comm;
+}

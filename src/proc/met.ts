@@ -4,10 +4,11 @@
 import type { Process, ProcessImage } from '../core/event.ts';
 import type { TaskFacts } from '../core/observation.ts';
 import type { EventClock } from './clock.ts';
+import type { Containers } from './containers.ts';
 import type { CredentialStore } from './credentials.ts';
 import { type Entry, lineageBelow, makeProcess, newEntry, TIME_SLACK_MS } from './entry.ts';
 import type { BootFacts } from './facts.ts';
-import { boundedImage, executableAgrees, makeImage, runsSameExecutable } from './image.ts';
+import { boundedImage, commAgrees, executableAgrees, makeImage, runsSameExecutable } from './image.ts';
 import { imageFromProc, imageFromTask, imageOfFork, withTask } from './images.ts';
 import { procAgrees, type Resolver, startSeed } from './resolve.ts';
 import type { EntryStore } from './store.ts';
@@ -18,6 +19,7 @@ export interface MetParts {
   readonly store: EntryStore;
   readonly resolver: Resolver;
   readonly credentials: CredentialStore;
+  readonly containers: Containers;
   readonly imageMaxBytes: number;
 }
 
@@ -70,13 +72,24 @@ export class Met {
     const { image, ancestors, parentPid } = entry.process;
     const isNewest = t >= entry.aliveMs;
     if (isNewest) entry.aliveMs = t;
-    const agrees = executableAgrees(task, image);
-    if (!agrees && entry.imageMs > t - TIME_SLACK_MS) return this.#beforeExec(entry, task, startTicks, t);
+    const agrees = this.#isImageOf(image, task);
+    // When an exec was seen is known by a clock of another source; what was read, in the order in which it was.
+    const wasBefore = image.origin === 'audit' ? entry.imageMs > t - TIME_SLACK_MS : !isNewest;
+    if (!agrees && wasBefore) return this.#beforeExec(entry, task, startTicks, t);
     const now = withTask(agrees ? image : this.#unseenExec(task, entry, t), task, credentials);
     if (now === image) return entry.process;
     const process = makeProcess(now, ancestors, parentPid);
+    if (isNewest && !agrees) store.setFormer(entry, entry.process);
     if (isNewest) store.setProcess(entry, process);
     return process;
+  }
+
+  /** Whether the image still holds. One whose exec was seen does, unless its program is another. */
+  #isImageOf(image: ProcessImage, task: TaskFacts): boolean {
+    if (!executableAgrees(task, image)) return false;
+    if (image.origin === 'audit') return true;
+    // The same program executed anew (a shell, busybox) mostly gives another name; one that is ending has no more than that.
+    return commAgrees(task, image) && (task.exe === undefined || image.executable !== undefined);
   }
 
   /** Its last exec came after: what it was until then. */
@@ -85,15 +98,16 @@ export class Met {
     const { entitySeed, startMs } = process.image;
     const isFormer = former !== undefined && executableAgrees(task, former.image);
     const forkOf = isFormer ? undefined : this.#forkOf(this.#parts.resolver.parent(task, t), task, startTicks);
-    const image = isFormer ? former.image : this.#image(task, entitySeed, startMs, entry, forkOf);
+    const image = isFormer ? former.image : this.#image(task, entitySeed, startMs, entry, forkOf, undefined, t);
     return makeProcess(withTask(image, task, this.#parts.credentials), process.ancestors, process.parentPid);
   }
 
-  /** What the task runs, if it's a fork of this parent's. */
+  /** What the task runs, if it's a fork of this parent's: one that has executed the same program anew mostly has another name. */
   #forkOf(parent: Entry | undefined, task: TaskFacts, startTicks: number): ProcessImage | undefined {
     const isFork =
       parent !== undefined &&
       runsSameExecutable(task, parent.process.image) &&
+      commAgrees(task, parent.process.image) &&
       this.#parts.resolver.mayBeForkOf(parent, task.pid, startTicks);
     return isFork ? parent.process.image : undefined;
   }
@@ -101,28 +115,32 @@ export class Met {
   /** The same process with another executable, and no event said so. */
   #unseenExec(task: TaskFacts, entry: Entry, t: number): ProcessImage {
     const { resolver, credentials, imageMaxBytes } = this.#parts;
-    resolver.warn('exec_unseen');
-    entry.imageMs = t;
     const { entitySeed, startMs, container } = entry.process.image;
+    if (!executableAgrees(task, entry.process.image)) resolver.warn('exec_unseen');
+    entry.imageMs = t;
     const facts = resolver.readProcess(task.pid);
+    const parent = container === undefined ? resolver.parent(task, t) : undefined;
     if (facts === undefined || facts.startTimeTicks !== entry.startTicks || !procAgrees(task, facts))
-      return this.#image(task, entitySeed, startMs, entry, undefined);
-    const found = imageFromProc(facts, entitySeed, startMs, entry.foreign, container, credentials);
+      return this.#image(task, entitySeed, startMs, entry, undefined, parent, t);
+    // A runtime goes into its container, and to that one's root directory, before it becomes what runs there.
+    if (facts.root !== undefined) entry.foreign = facts.root === 'foreign';
+    const now = container ?? resolver.containerOf(facts, undefined, parent, task, t);
+    const found = imageFromProc(facts, entitySeed, startMs, entry.foreign, now, credentials);
     return boundedImage(found, imageMaxBytes);
   }
 
-  /** A process that nothing is known of: a fork of its parent, else as /proc still has it, else what was read of it. */
+  /** A process that nothing is known of: as /proc still has it, else a fork of its parent, else what was read of it. */
   #first(task: TaskFacts, startTicks: number, t: number, keep: boolean, givenMs: number | undefined): Process {
     const { boot, clock, store, resolver, credentials } = this.#parts;
     const { pid, ppid } = task;
     const parent = resolver.parent(task, t);
-    const forkOf = this.#forkOf(parent, task, startTicks);
-    if (forkOf === undefined && keep && resolver.readTicks(pid) === startTicks) {
+    if (keep && resolver.readTicks(pid) === startTicks) {
       const found = resolver.fromProc(pid, t, task);
       if (found?.startTicks === startTicks) return found.process;
     }
+    const forkOf = this.#forkOf(parent, task, startTicks);
     const seed = startSeed(pid, boot, startTicks);
-    const image = this.#image(task, seed, clock.startWall(startTicks), parent, forkOf);
+    const image = this.#image(task, seed, clock.startWall(startTicks), parent, forkOf, parent, t);
     const lineage = lineageBelow(parent);
     const entry = newEntry({
       process: makeProcess(withTask(image, task, credentials), lineage.images, ppid),
@@ -138,17 +156,20 @@ export class Met {
     return entry.process;
   }
 
-  /** `root`: whose root directory and container are its own. */
+  /** `root`: whose root directory and container are its own, if it has one; else it may be where `parent` brought it. */
   #image(
     task: TaskFacts,
     seed: string,
     startMs: number | undefined,
     root: Entry | undefined,
     forkOf: ProcessImage | undefined,
+    parent: Entry | undefined,
+    t: number,
   ): ProcessImage {
     if (forkOf !== undefined) return imageOfFork(forkOf, task.pid, seed, startMs);
-    const { container } = root?.process.image ?? {};
-    return imageFromTask(task, seed, startMs, root?.foreign === true, container, this.#parts.credentials, 'fanotify');
+    const { containers, credentials } = this.#parts;
+    const container = root?.process.image.container ?? containers.below(parent?.process.image, task, t);
+    return imageFromTask(task, seed, startMs, root?.foreign === true, container, credentials, 'fanotify');
   }
 }
 

@@ -1,6 +1,7 @@
 // The only reader of /proc, beside native/task.cc, which must be faster. Every read may race with the process's exit: then the answer is `undefined`, and nothing throws.
 
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { programPath } from '../core/paths.ts';
 import { safeText } from '../core/text.ts';
 import { ttyName } from '../core/tty.ts';
 import type { BootFacts, HostFile, ProcFacts } from './facts.ts';
@@ -96,13 +97,13 @@ export function openProcfs(options: ProcfsOptions = {}): Procfs {
     const truncated = argvLength > argvMaxBytes;
     const args = argvLength > 0 ? parseCmdline(large, truncated ? argvMaxBytes : argvLength) : undefined;
     if (startTicks(pid) !== startTimeTicks || readLink(`${dir}/exe`) !== exe) return 'changed';
-    const exePath = exe && withoutDeleted(exe);
+    const exePath = exe && programPath(withoutDeleted(exe));
     return {
       ...facts,
       ...(args !== undefined && { args }),
       ...(truncated && { argsTruncated: true as const }),
       ...(exePath !== undefined && { exe: exePath }),
-      ...(exePath !== exe && { exeDeleted: true as const }),
+      ...(exePath !== undefined && exePath !== exe && { exeDeleted: true as const }),
       ...(cwd !== undefined && { cwd: withoutDeleted(cwd) }),
       ...(root !== undefined && { root }),
     };

@@ -1,6 +1,7 @@
 // Who a pid was at an event's time: compares what the table knows with what /proc has, and reads what the table lacks.
 // Asks the host only through HostFacts.
 
+import type { Container } from '../core/event.ts';
 import type { TaskFacts } from '../core/observation.ts';
 import type { EventClock } from './clock.ts';
 import type { Containers } from './containers.ts';
@@ -144,7 +145,7 @@ export class Resolver {
    * of it wins.
    */
   fromProc(pid: number, t: number, task?: TaskFacts, depth = ANCESTORS_MAX): Entry | undefined {
-    const { clock, credentials, containers, boot, store, imageMaxBytes } = this.#parts;
+    const { clock, credentials, boot, store, imageMaxBytes } = this.#parts;
     const facts = this.readProcess(pid);
     if (facts === undefined) return undefined;
     const startMs = clock.start(facts.startTimeTicks);
@@ -152,11 +153,11 @@ export class Resolver {
     const parent = depth > 0 ? this.#parentNow(facts, t, depth - 1) : undefined;
     const foreign = facts.root === undefined ? parent?.foreign === true : facts.root === 'foreign';
     const inherited = parent?.process.image.container;
-    const container = facts.kernelThread ? undefined : containers.read(pid, inherited);
+    const container = facts.kernelThread ? undefined : this.containerOf(facts, inherited, parent, task, t);
     const seed = startSeed(pid, boot, facts.startTimeTicks);
     const startWall = clock.startWall(facts.startTimeTicks);
     let image =
-      task === undefined || procAgrees(task, facts)
+      task === undefined || (procAgrees(task, facts) && (facts.exe !== undefined || task.exe === undefined))
         ? imageFromProc(facts, seed, startWall, foreign, container, credentials)
         : imageFromTask(task, seed, startWall, foreign, container, credentials);
     if (task !== undefined) image = withTask(image, task, credentials);
@@ -172,6 +173,20 @@ export class Resolver {
     });
     store.add(entry);
     return entry;
+  }
+
+  /** In which container /proc has a process; one that is ending is in no cgroup any more. */
+  containerOf(
+    facts: ProcFacts,
+    inherited: Container | undefined,
+    parent: Entry | undefined,
+    task: TaskFacts | undefined,
+    t: number,
+  ): Container | undefined {
+    const { containers } = this.#parts;
+    const found = containers.read(facts.pid, inherited);
+    const isEnding = facts.exe === undefined && facts.args === undefined;
+    return found ?? (isEnding ? containers.below(parent?.process.image, task ?? { pid: facts.pid }, t) : undefined);
   }
 
   /** The parent of a process just read: both are of now, so that start times alone decide. */

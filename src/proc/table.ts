@@ -22,7 +22,7 @@ import { type ContainerCounters, Containers } from './containers.ts';
 import { CredentialStore } from './credentials.ts';
 import { covers, type Entry, type Lineage, lineageBelow, makeProcess, newEntry } from './entry.ts';
 import type { BootFacts, HostFacts } from './facts.ts';
-import { boundedImage, executableAgrees, makeImage, runsSameExecutable } from './image.ts';
+import { boundedImage, commAgrees, executableAgrees, makeImage, runsSameExecutable } from './image.ts';
 import { imageFromProc, imageFromTask, imageOfFork, withTask } from './images.ts';
 import { Met } from './met.ts';
 import { procAgrees, Resolver, startedBy } from './resolve.ts';
@@ -89,6 +89,7 @@ export class ProcessTable {
       store: this.#store,
       resolver: this.#resolver,
       credentials: this.credentials,
+      containers: this.#containers,
       imageMaxBytes: this.#imageMaxBytes,
     });
     this.#sweeper = new Sweeper(this.#store, pid => this.#resolver.readTicks(pid));
@@ -199,6 +200,11 @@ export class ProcessTable {
     const t = this.#begin(timeMs);
     if (startTicks !== undefined) return this.#met.process(task, startTicks, t);
     return task.euid !== undefined ? this.#actor(task, t, timeMs, stamp).process : this.#met.gone(task.pid, t, stamp);
+  }
+
+  /** Learns of a process that events will name, while it is there. */
+  meet(task: TaskFacts, startTicks: number, timeMs: number): void {
+    this.#met.process(task, startTicks, this.#begin(timeMs));
   }
 
   /** As {@link actor}, and it ended with that. Its entry stays a while, for late events. */
@@ -396,8 +402,4 @@ export class ProcessTable {
     if (keep) this.#store.add(entry);
     return entry;
   }
-}
-
-function commAgrees(task: TaskFacts, image: ProcessImage): boolean {
-  return task.comm === undefined || image.comm === undefined || task.comm === image.comm;
 }

@@ -2,6 +2,7 @@
 
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
 import type { FileObservation } from '../core/observation.ts';
+import type { Who } from '../fsnotify/task.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { HostIdentity } from '../proc/facts.ts';
 
@@ -28,6 +29,8 @@ export type RecordingLine =
   | { readonly audit: string; readonly created: number }
   | { readonly log: LogObservation }
   | { readonly file: FileObservation }
+  /** A process that file events name later, met at that time. */
+  | { readonly met: Who; readonly at: number }
   | { readonly agent: AgentEvent | LossEvent | HeartbeatEvent }
   /** Record types that the host's rules keep back from here on. */
   | { readonly excluded: readonly number[] }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
 import type { FileObservation } from '../core/observation.ts';
+import type { Who } from '../fsnotify/task.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { RecordingHeader, RecordingLine } from './format.ts';
 import { FACTS_FILE, OBSERVATIONS_FILE } from './format.ts';
@@ -68,6 +69,10 @@ export class RecordingWriter {
 
   file(observation: FileObservation): void {
     this.put({ file: observation });
+  }
+
+  met(who: Who, nowMs: number): void {
+    this.put({ met: who, at: nowMs });
   }
 
   agent(event: AgentEvent | LossEvent | HeartbeatEvent): void {

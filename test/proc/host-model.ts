@@ -68,7 +68,7 @@ function procFacts(process: FakeProcess | undefined): ProcFacts | undefined {
   return {
     pid: process.pid,
     ppid: process.ppid,
-    comm: process.comm ?? 'fake',
+    comm: process.comm ?? commOf(process.exe ?? 'fake'),
     startTimeTicks: process.startTicks,
     sessionLeader: process.pid,
     uid,
@@ -80,6 +80,8 @@ function procFacts(process: FakeProcess | undefined): ProcFacts | undefined {
     ...(process.root !== undefined && { root: process.root }),
   };
 }
+
+const commOf = (exe: string): string => exe.slice(exe.lastIndexOf('/') + 1).slice(0, 15);
 
 let serial = 0;
 
@@ -100,7 +102,7 @@ export function task(pid: number, ppid: number, exe: string, more: Partial<TaskF
     sgid: 0,
     fsgid: 0,
     exe,
-    comm: exe.slice(exe.lastIndexOf('/') + 1).slice(0, 15),
+    comm: commOf(exe),
     ...more,
   };
 }
