@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { libpcap } from './native/libpcap.ts';
 
 const root = import.meta.dir;
 const { values } = parseArgs({
@@ -26,23 +27,27 @@ const { values } = parseArgs({
 const host = process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64';
 const target = values.target;
 /** Cross compilers by target: Debian's package, its prefix, and the oldest glibc that the addon may need. */
-const TARGETS: Record<string, { gypArch: string; prefix: string; package: string; glibc: number; bunPackage: string }> =
-  {
-    'linux-x64': {
-      gypArch: 'x64',
-      prefix: 'x86_64-linux-gnu-',
-      package: 'g++-x86-64-linux-gnu',
-      glibc: 17,
-      bunPackage: 'bun-linux-x64',
-    },
-    'linux-arm64': {
-      gypArch: 'arm64',
-      prefix: 'aarch64-linux-gnu-',
-      package: 'g++-aarch64-linux-gnu',
-      glibc: 17,
-      bunPackage: 'bun-linux-aarch64',
-    },
-  };
+const TARGETS: Record<
+  string,
+  { gypArch: string; debianArch: string; prefix: string; package: string; glibc: number; bunPackage: string }
+> = {
+  'linux-x64': {
+    gypArch: 'x64',
+    debianArch: 'amd64',
+    prefix: 'x86_64-linux-gnu-',
+    package: 'g++-x86-64-linux-gnu',
+    glibc: 17,
+    bunPackage: 'bun-linux-x64',
+  },
+  'linux-arm64': {
+    gypArch: 'arm64',
+    debianArch: 'arm64',
+    prefix: 'aarch64-linux-gnu-',
+    package: 'g++-aarch64-linux-gnu',
+    glibc: 17,
+    bunPackage: 'bun-linux-aarch64',
+  },
+};
 const spec = TARGETS[target];
 if (spec === undefined) fail(`unknown target ${target}: one of ${Object.keys(TARGETS).join(', ')}`);
 
@@ -77,12 +82,21 @@ function buildAddon(): string {
   const cross = target !== host;
   if (cross && Bun.which(`${spec!.prefix}g++`) === null)
     fail(`${spec!.prefix}g++ not found: apt-get install ${spec!.package}`);
-  const tools = cross ? { CC: `${spec!.prefix}gcc`, CXX: `${spec!.prefix}g++`, AR: `${spec!.prefix}ar` } : {};
+  const tools: Record<string, string> = cross
+    ? { CC: `${spec!.prefix}gcc`, CXX: `${spec!.prefix}g++`, AR: `${spec!.prefix}ar` }
+    : {};
   const addon = join(root, `build/puppy-addon-${target}.bin`);
   if (isCurrent(addon)) return addon;
+  const triplet = spec!.prefix.slice(0, -1);
+  const place = join(root, `build/libpcap-${target}`);
+  const pcap = libpcap(tools.CC ?? 'gcc', triplet, spec!.debianArch, cross, place);
+  if (typeof pcap === 'string') fail(pcap);
   const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
   // By bun, because this node-gyp asks for a newer node than the distributions have.
-  run(process.execPath, [gyp, 'rebuild', '--directory', 'native', `--arch=${spec!.gypArch}`, ...nodeDir()], tools);
+  run(process.execPath, [gyp, 'rebuild', '--directory', 'native', `--arch=${spec!.gypArch}`, ...nodeDir()], {
+    ...tools,
+    ...pcap,
+  });
   mkdirSync(dirname(addon), { recursive: true });
   const fresh = `${addon}.new`;
   copyFileSync(join(root, 'native/build/Release/puppy.node'), fresh);

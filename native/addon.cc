@@ -1,5 +1,5 @@
-// The only file that knows N-API, with addon_held.cc. Every function takes and gives plain values; handles are small integers, and nothing is
-// finalized by the garbage collector. Errors of the kernel are negative errno numbers; wrong use throws a TypeError.
+// The only file that knows N-API, with addon_held.cc and addon_pcap.cc. Every function takes and gives plain values; handles are small
+// integers, and nothing is finalized by the garbage collector. Errors of the kernel are negative errno numbers; wrong use throws a TypeError.
 
 #define NAPI_DISABLE_CPP_EXCEPTIONS 1
 #include <napi.h>
@@ -9,36 +9,16 @@
 #include <string>
 #include <vector>
 
-#include "audit.h"
-#include "fsnotify.h"
-#include "logline.h"
 #include "scan.h"
-#include "values.h"
+#include "source.h"
 
+namespace puppy {
 namespace {
-
-using puppy::Assembler;
-using puppy::AuditReader;
-using puppy::bytesOf;
-using puppy::FsReader;
-using puppy::pathOf;
-
-// One live reader or one replay; all give what they read through a ring of the same kind.
-struct Source {
-  std::unique_ptr<FsReader> files;
-  std::unique_ptr<AuditReader> reader;
-  std::unique_ptr<Assembler> assembler;  // replay's own
-  std::unique_ptr<puppy::LogFeeder> feeder;
-  napi_threadsafe_function wake = nullptr;
-  puppy::BatchRing& ring() { return files ? files->ring() : reader ? reader->assembler().ring() : assembler->ring(); }
-  puppy::ReaderThread* thread() { return files ? &files->thread() : reader ? &reader->thread() : nullptr; }
-  int start(puppy::ReaderThread::Wake onWake, void* context) {
-    return files ? files->start(onWake, context) : reader->start(onWake, context);
-  }
-};
 
 constexpr size_t kMaxSources = 64;
 std::vector<std::unique_ptr<Source>> sources;
+
+}  // namespace
 
 Source* sourceOf(const Napi::CallbackInfo& info) {
   const int64_t id = info.Length() > 0 && info[0].IsNumber() ? info[0].As<Napi::Number>().Int64Value() : -1;
@@ -49,13 +29,7 @@ Source* sourceOf(const Napi::CallbackInfo& info) {
   return sources[static_cast<size_t>(id)].get();
 }
 
-// The directories of a file reader; null where it's none.
-puppy::Directories* directoriesOf(const Napi::CallbackInfo& info) {
-  Source* s = sourceOf(info);
-  return s != nullptr && s->files ? &s->files->directories() : nullptr;
-}
-
-double add(std::unique_ptr<Source> source) {
+double addSource(std::unique_ptr<Source> source) {
   for (size_t i = 0; i < sources.size(); i++) {
     if (!sources[i]) {
       sources[i] = std::move(source);
@@ -67,11 +41,24 @@ double add(std::unique_ptr<Source> source) {
   return static_cast<double>(sources.size() - 1);
 }
 
-// A size or a time; what is none (negative, NaN, absurd) gives the fallback.
-int number(const Napi::Object& o, const char* name, int fallback) {
-  const Napi::Value v = o.Get(name);
-  const double d = v.IsNumber() ? v.As<Napi::Number>().DoubleValue() : -1;
-  return d >= 0 && d <= 1 << 30 ? static_cast<int>(d) : fallback;
+}  // namespace puppy
+
+namespace {
+
+using puppy::addSource;
+using puppy::Assembler;
+using puppy::AuditReader;
+using puppy::bytesOf;
+using puppy::FsReader;
+using puppy::number;
+using puppy::pathOf;
+using puppy::Source;
+using puppy::sourceOf;
+
+// The directories of a file reader; null where it's none.
+puppy::Directories* directoriesOf(const Napi::CallbackInfo& info) {
+  Source* s = sourceOf(info);
+  return s != nullptr && s->files ? &s->files->directories() : nullptr;
 }
 
 puppy::AssemblerOptions assemblerOptions(const Napi::Object& o) {
@@ -103,7 +90,7 @@ Napi::Value ReplayOpen(const Napi::CallbackInfo& info) {
     }
   }
   source->feeder = std::make_unique<puppy::LogFeeder>(source->assembler.get(), std::move(types));
-  return Napi::Number::New(info.Env(), add(std::move(source)));
+  return Napi::Number::New(info.Env(), addSource(std::move(source)));
 }
 
 // feed(id, bytes): a piece of an audit.log.
@@ -166,6 +153,10 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
     set("error", f.error);
     return o;
   }
+  if (s->packets || s->capture) {
+    puppy::setPcapStats(*s, o);
+    return o;
+  }
   puppy::AssemblerStats a;
   if (s->reader) {
     const puppy::AuditReaderStats r = s->reader->stats();
@@ -211,7 +202,7 @@ Napi::Value AuditOpen(const Napi::CallbackInfo& info) {
   auto source = std::make_unique<Source>();
   source->reader = std::make_unique<AuditReader>(r);
   const int e = source->reader->open();
-  return Napi::Number::New(info.Env(), e < 0 ? e : add(std::move(source)));
+  return Napi::Number::New(info.Env(), e < 0 ? e : addSource(std::move(source)));
 }
 
 // auditRegister(id, pid): 0 or a negative errno.
@@ -234,7 +225,7 @@ void wakeJavaScript(void* context) {
   napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(context), &token, napi_tsfn_nonblocking);
 }
 
-// auditStart(id, callback), fsStart(id, callback): the callback is called when there is something to take, once until the next take.
+// auditStart, fsStart, pcapStart(id, callback): the callback is called when there is something to take, once until the next take.
 Napi::Value Start(const Napi::CallbackInfo& info) {
   Source* s = sourceOf(info);
   if (s == nullptr || s->thread() == nullptr) return info.Env().Undefined();
@@ -242,7 +233,7 @@ Napi::Value Start(const Napi::CallbackInfo& info) {
     Napi::TypeError::New(info.Env(), "start: a callback expected").ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
-  const Napi::String name = Napi::String::New(info.Env(), s->files ? "puppy-fsnotify" : "puppy-audit");
+  const Napi::String name = Napi::String::New(info.Env(), s->files ? "puppy-fsnotify" : s->packets ? "puppy-pcap" : "puppy-audit");
   const napi_status status =
       napi_create_threadsafe_function(info.Env(), info[1], nullptr, name, 4, 1, nullptr, nullptr, nullptr, callWake, &s->wake);
   if (status != napi_ok) return Napi::Number::New(info.Env(), -ENOMEM);
@@ -255,6 +246,7 @@ Napi::Value Stop(const Napi::CallbackInfo& info) {
   if (s == nullptr) return info.Env().Undefined();
   if (s->reader) s->reader->stop();
   if (s->files) s->files->stop();
+  if (s->packets) s->packets->stop();
   if (s->wake != nullptr) {
     napi_release_threadsafe_function(s->wake, napi_tsfn_abort);
     s->wake = nullptr;
@@ -264,7 +256,7 @@ Napi::Value Stop(const Napi::CallbackInfo& info) {
 
 Napi::Value Close(const Napi::CallbackInfo& info) {
   Stop(info);
-  if (sourceOf(info) != nullptr) sources[static_cast<size_t>(info[0].As<Napi::Number>().Int64Value())].reset();
+  if (sourceOf(info) != nullptr) puppy::sources[static_cast<size_t>(info[0].As<Napi::Number>().Int64Value())].reset();
   return info.Env().Undefined();
 }
 
@@ -303,7 +295,7 @@ Napi::Value FsOpen(const Napi::CallbackInfo& info) {
   auto source = std::make_unique<Source>();
   source->files = std::make_unique<FsReader>(f);
   const int e = source->files->open();
-  return Napi::Number::New(info.Env(), e < 0 ? e : add(std::move(source)));
+  return Napi::Number::New(info.Env(), e < 0 ? e : addSource(std::move(source)));
 }
 
 // fsFeatures(id): what the kernel tells.
@@ -400,6 +392,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fsOpen", FsOpen);
   add("fsFeatures", FsFeatures);
   add("fsStart", Start);
+  add("pcapStart", Start);
   add("fsWatch", FsWatch);
   add("fsForget", FsDrop<&puppy::Directories::forget>);
   add("fsIgnore", FsDrop<&puppy::Directories::ignore>);
@@ -408,6 +401,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fsScan", FsScan);
   add("fsMounts", FsMounts);
   puppy::addHeld(env, exports);
+  puppy::addPcap(env, exports);
   return exports;
 }
 

@@ -90,13 +90,49 @@ export interface FsStats {
   readonly error: number;
 }
 
+export interface PcapOptions {
+  /** `any`, or names. One that isn't there is read when it comes. */
+  readonly interfaces: readonly string[];
+  /** As pcap-filter(7) has it, with addresses instead of hosts' names; empty: everything. */
+  readonly filter: string;
+  readonly snaplen: number;
+  /** The kernel's ring, of all interfaces together. */
+  readonly bufferBytes: number;
+  readonly coalesceMs: number;
+  /** What waits for JavaScript. */
+  readonly ringBytes: number;
+}
+
+export interface PcapStats {
+  readonly packets: number;
+  readonly reads: number;
+  /** The kernel's ring was full. */
+  readonly dropped: number;
+  readonly interfaceDropped: number;
+  readonly ringDropped: number;
+  /** Times that an interface was taken up. */
+  readonly opened: number;
+  /** errno that ended the reader, or 0. */
+  readonly error: number;
+}
+
+export interface PcapFileStats {
+  readonly packets: number;
+  /** Of the file, read so far. */
+  readonly bytes: number;
+  readonly ringDropped: number;
+}
+
+/** An errno, and why, in UTF-8. */
+export type PcapFailure = readonly [number, Uint8Array];
+
 export interface NativeBinding {
   replayOpen(options: ReplayOptions): SourceHandle;
   feed(source: SourceHandle, bytes: Uint8Array): void;
   finish(source: SourceHandle): void;
   /** The size of the batch that is now in `buffer`, 0 when there is none, -size when the buffer is too small for it. */
   take(source: SourceHandle, buffer: Uint8Array): number;
-  stats(source: SourceHandle): AssemblerStats | FsStats;
+  stats(source: SourceHandle): AssemblerStats | FsStats | PcapStats | PcapFileStats;
   /** A handle or a negative errno. */
   auditOpen(options: AuditOptions): SourceHandle;
   /** 0 or a negative errno. */
@@ -136,6 +172,12 @@ export interface NativeBinding {
   heldLink(held: number): Uint8Array | number;
   /** security.capability of an opened file, empty where it has none, or a negative errno. */
   heldCapability(fd: number): Uint8Array | number;
+  pcapOpen(options: PcapOptions): SourceHandle | PcapFailure;
+  /** As auditStart. */
+  pcapStart(source: SourceHandle, wake: () => void): number;
+  pcapFileOpen(path: Uint8Array, filter: string): SourceHandle | PcapFailure;
+  /** Reads about a batch, to be taken: true when there may be more, false at the end, or why the file ends here. */
+  pcapFileRead(source: SourceHandle): boolean | PcapFailure;
 }
 
 const MFD_CLOEXEC = 1;

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'bun:test';
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const here = import.meta.dir;
@@ -11,9 +11,18 @@ const native = join(here, '../../native');
 const build = join(here, '../../build/native-tests');
 const BUILD_TIMEOUT_MS = 300_000;
 
-const SOURCES = ['assembler', 'execve', 'logline', 'audit', 'directories', 'fsnotify', 'held', 'scan', 'task'];
+const SOURCES = [
+  ...['assembler', 'execve', 'logline', 'audit', 'directories', 'fsnotify', 'held', 'scan', 'task'],
+  ...['pcap', 'packet', 'capture_file', 'libpcap'],
+];
 const PROGRAMS = [...new Bun.Glob('*_test.cc').scanSync({ cwd: here })].sort().map(name => name.replace(/\.cc$/, ''));
 const COMMON = ['-std=c++17', '-g', '-O1', '-fno-omit-frame-pointer', '-Wall', '-Wextra', '-Werror', '-pthread'];
+
+/** The addon's flags of the linker, and its libraries. */
+const LINK: readonly string[] = (() => {
+  const [target] = JSON.parse(readFileSync(join(native, 'binding.gyp'), 'utf8')).targets;
+  return [...target.ldflags.filter((flag: string) => flag.includes('--wrap=')), ...target.libraries];
+})();
 
 interface Ran {
   readonly status: number | null;
@@ -48,7 +57,7 @@ async function buildAll(directory: string, flags: readonly string[], programs: r
     clang([...flags, '-c', join(folder, `${name}.cc`), '-o', object(name)]);
   await Promise.all([...SOURCES.map(name => compile(native, name)), ...programs.map(name => compile(here, name))]);
   await Promise.all(
-    programs.map(name => clang([...flags, object(name), ...SOURCES.map(object), '-o', join(directory, name)])),
+    programs.map(name => clang([...flags, object(name), ...SOURCES.map(object), ...LINK, '-o', join(directory, name)])),
   );
 }
 
