@@ -1,48 +1,13 @@
 // Which container a process is said to be in: from its parent, from its cgroup, and never from what somebody in a container made up.
 
 import { describe, expect, test } from 'bun:test';
-import type { ContainerDetails, ContainerRef, HostFacts } from '../../src/proc/facts.ts';
 import { ProcessTable } from '../../src/proc/table.ts';
-import { BOOT_MS, exec, FakeHost, task } from './host-model.ts';
+import { BOOT_MS, ContainerHost, docker, exec, task } from './host-model.ts';
 
 const A = 'a'.repeat(64);
 const B = 'b'.repeat(64);
 const T = BOOT_MS + 1_000_000;
 const ROOT = { uid: 0, euid: 0, suid: 0, fsuid: 0, gid: 0, egid: 0, sgid: 0, fsgid: 0 };
-
-class ContainerHost extends FakeHost {
-  readonly where = new Map<number, ContainerRef | 'host'>();
-  readonly details = new Map<string, ContainerDetails>();
-  readonly written = new Set<string>();
-  readonly members = new Map<string, number[]>();
-  running: ContainerRef[] | undefined = [];
-  asked: number[] = [];
-  drifts = 0;
-
-  override facts(): HostFacts {
-    return {
-      ...super.facts(),
-      processContainer: pid => {
-        this.asked.push(pid);
-        return this.where.get(pid);
-      },
-      listContainers: () => this.running,
-      containerProcesses: scope => this.members.get(scope),
-      containerDetails: scope => this.details.get(scope),
-      isDrift: (_scope, _pid, path) => {
-        this.drifts++;
-        return this.written.has(path);
-      },
-    };
-  }
-}
-
-const docker = (id: string, more: Partial<ContainerRef> = {}): ContainerRef => ({
-  id,
-  runtime: 'docker',
-  scope: `/docker/${id}`,
-  ...more,
-});
 
 /** A host with a shim (pid 100), and the program (pid 200) that it started in container A. */
 function started(): { host: ContainerHost; table: ProcessTable } {

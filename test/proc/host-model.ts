@@ -1,7 +1,14 @@
 // A host made of values, for the process stage's tests: who runs is known exactly, and /proc answers accordingly.
 
 import type { ExecObservation, TaskFacts } from '../../src/core/observation.ts';
-import { type BootFacts, type HostFacts, noFacts, type ProcFacts } from '../../src/proc/facts.ts';
+import {
+  type BootFacts,
+  type ContainerDetails,
+  type ContainerRef,
+  type HostFacts,
+  noFacts,
+  type ProcFacts,
+} from '../../src/proc/facts.ts';
 
 export const BOOT_ID = '00000000-1111-2222-3333-444444444444';
 /** The wall-clock time of the model host's boot. */
@@ -14,6 +21,7 @@ export interface FakeProcess {
   exe?: string;
   args?: readonly string[];
   comm?: string;
+  cwd?: string;
   root?: 'host' | 'foreign';
   uid?: number;
 }
@@ -62,6 +70,41 @@ export class FakeHost {
   }
 }
 
+/** A host with containers, made of values as well. */
+export class ContainerHost extends FakeHost {
+  readonly where = new Map<number, ContainerRef | 'host'>();
+  readonly details = new Map<string, ContainerDetails>();
+  readonly written = new Set<string>();
+  readonly members = new Map<string, number[]>();
+  running: ContainerRef[] | undefined = [];
+  asked: number[] = [];
+  drifts = 0;
+
+  override facts(): HostFacts {
+    return {
+      ...super.facts(),
+      processContainer: pid => {
+        this.asked.push(pid);
+        return this.where.get(pid);
+      },
+      listContainers: () => this.running,
+      containerProcesses: scope => this.members.get(scope),
+      containerDetails: scope => this.details.get(scope),
+      isDrift: (_scope, _pid, path) => {
+        this.drifts++;
+        return this.written.has(path);
+      },
+    };
+  }
+}
+
+export const docker = (id: string, more: Partial<ContainerRef> = {}): ContainerRef => ({
+  id,
+  runtime: 'docker',
+  scope: `/docker/${id}`,
+  ...more,
+});
+
 function procFacts(process: FakeProcess | undefined): ProcFacts | undefined {
   if (process === undefined) return undefined;
   const uid = process.uid ?? 0;
@@ -77,6 +120,7 @@ function procFacts(process: FakeProcess | undefined): ProcFacts | undefined {
     fsuid: uid,
     ...(process.exe !== undefined && { exe: process.exe }),
     ...(process.args !== undefined && { args: process.args }),
+    ...(process.cwd !== undefined && { cwd: process.cwd }),
     ...(process.root !== undefined && { root: process.root }),
   };
 }
