@@ -356,14 +356,31 @@ Napi::Value FsStat(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), r);
 }
 
-// fsScan(path, maxEntries): bytes as scan.h has them, or a negative errno.
-Napi::Value FsScan(const Napi::CallbackInfo& info) {
-  std::string path;
-  if (!pathOf(info, 0, &path)) return info.Env().Undefined();
-  std::vector<uint8_t> entries;
-  const int r = puppy::scanDirectory(path.c_str(), info[1].ToNumber().Uint32Value(), &entries);
-  if (r < 0) return Napi::Number::New(info.Env(), r);
-  return bytesOf(info.Env(), entries.data(), entries.size());
+// fsList(path or scan, buffer, out): the bytes in the buffer or a negative errno; out: the scan to go on with, as scan.h has it.
+Napi::Value FsList(const Napi::CallbackInfo& info) {
+  if (!info[1].IsTypedArray() || !info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().ByteLength() < sizeof(double)) {
+    Napi::TypeError::New(info.Env(), "a buffer and a number's place expected").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  auto buffer = info[1].As<Napi::Uint8Array>();
+  uint32_t scan = 0;
+  int64_t n = 0;
+  if (info[0].IsNumber()) {
+    scan = info[0].ToNumber().Uint32Value();
+    n = puppy::scanOn(&scan, buffer.Data(), buffer.ByteLength());
+  } else {
+    std::string path;
+    if (!pathOf(info, 0, &path)) return info.Env().Undefined();
+    n = puppy::scanDirectory(path.c_str(), buffer.Data(), buffer.ByteLength(), &scan);
+  }
+  info[2].As<Napi::Float64Array>()[0] = scan;
+  return Napi::Number::New(info.Env(), static_cast<double>(n));
+}
+
+// fsListEnd(scan)
+Napi::Value FsListEnd(const Napi::CallbackInfo& info) {
+  puppy::endScan(info[0].ToNumber().Uint32Value());
+  return info.Env().Undefined();
 }
 
 // fsMounts(): the mount table, as /proc/self/mountinfo has it.
@@ -398,7 +415,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fsIgnore", FsDrop<&puppy::Directories::ignore>);
   add("fsPath", FsPath);
   add("fsStat", FsStat);
-  add("fsScan", FsScan);
+  add("fsList", FsList);
+  add("fsListEnd", FsListEnd);
   add("fsMounts", FsMounts);
   puppy::addHeld(env, exports);
   puppy::addPcap(env, exports);

@@ -158,8 +158,10 @@ export interface NativeBinding {
   fsPath(source: SourceHandle, directory: number): Uint8Array | number;
   /** 0 or a negative errno; native/scan.h has the ten numbers. */
   fsStat(path: Uint8Array, out: Float64Array): number;
-  /** Entries as native/scan.h has them, or a negative errno. */
-  fsScan(path: Uint8Array, maxEntries: number): Uint8Array | number;
+  /** So many bytes of entries in `buffer` as native/scan.h has them, or a negative errno; `out`: the scan to go on with, or 0. */
+  fsList(from: Uint8Array | number, buffer: Uint8Array, out: Float64Array): number;
+  /** Of one that isn't read to its end. */
+  fsListEnd(scan: number): void;
   /** The text of /proc/self/mountinfo, or a negative errno. */
   fsMounts(): Uint8Array | number;
   /** A descriptor that only names what is at a path, or a negative errno: native/held.h. */

@@ -7,8 +7,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "held.h"
 
@@ -50,21 +52,54 @@ int statAt(int fd, const char* name, double* out) {
   return 0;
 }
 
-void add(std::vector<uint8_t>* out, const double* stat, const char* name, size_t nameBytes) {
-  constexpr size_t kHead = 40;
-  const size_t at = out->size();
+constexpr size_t kHead = 40;
+// Longer than any file system's names.
+constexpr size_t kNameMaxBytes = 1024;
+constexpr int64_t kPieceNs = 4'000'000;
+constexpr size_t kMaxScans = 64;
+static_assert(kHead + kNameMaxBytes + 8 <= kScanMinBytes);
+
+// Those that have more to give, by their numbers less one.
+std::array<DIR*, kMaxScans> scans = {};
+
+int64_t nowNs() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * int64_t{1'000'000'000} + t.tv_nsec;
+}
+
+size_t put(uint8_t* p, const double* stat, const char* name, size_t nameBytes) {
   const size_t size = (kHead + nameBytes + 7) & ~static_cast<size_t>(7);
-  out->resize(at + size);
-  uint8_t* p = out->data() + at;
-  const auto put = [&](size_t offset, auto v) { memcpy(p + offset, &v, sizeof v); };
-  put(0, static_cast<int32_t>(size));
-  put(4, static_cast<uint32_t>(stat[0]));
-  put(8, stat[1]);
-  put(16, stat[5]);
-  put(24, stat[6]);
-  put(32, static_cast<uint32_t>(stat[4]));
-  put(36, static_cast<int32_t>(nameBytes));
+  const auto set = [&](size_t offset, auto v) { memcpy(p + offset, &v, sizeof v); };
+  set(0, static_cast<int32_t>(size));
+  set(4, static_cast<uint32_t>(stat[0]));
+  set(8, stat[1]);
+  set(16, stat[5]);
+  set(24, stat[6]);
+  set(32, static_cast<uint32_t>(stat[4]));
+  set(36, static_cast<int32_t>(nameBytes));
   memcpy(p + kHead, name, nameBytes);
+  return size;
+}
+
+// The next piece; `*more` is false where it was the last.
+int64_t readPiece(DIR* directory, uint8_t* out, size_t size, bool* more) {
+  const int64_t end = nowNs() + kPieceNs;
+  double stat[kStatNumbers] = {};
+  size_t n = 0;
+  for (*more = true; size - n >= kHead + kNameMaxBytes + 8 && (n == 0 || nowNs() < end);) {
+    errno = 0;
+    const dirent* d = readdir(directory);  // NOLINT(concurrency-mt-unsafe): a stream of our own
+    if (d == nullptr) {
+      *more = false;
+      return errno == 0 ? static_cast<int64_t>(n) : -errno;
+    }
+    if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0) continue;
+    const size_t nameBytes = strlen(d->d_name);
+    // One that went meanwhile isn't there.
+    if (nameBytes <= kNameMaxBytes && statAt(dirfd(directory), d->d_name, stat) == 0) n += put(out + n, stat, d->d_name, nameBytes);
+  }
+  return static_cast<int64_t>(n);
 }
 
 }  // namespace
@@ -88,7 +123,11 @@ int readMounts(std::string* out) {
   return -e;
 }
 
-int scanDirectory(const char* path, size_t maxEntries, std::vector<uint8_t>* out) {
+int64_t scanDirectory(const char* path, uint8_t* out, size_t size, uint32_t* scan) {
+  *scan = 0;
+  size_t at = 0;
+  while (at < scans.size() && scans[at] != nullptr) at++;
+  if (at == scans.size()) return -EMFILE;
   const int held = holdPath(path);
   if (held < 0) return held;
   const int fd = openat(held, ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
@@ -101,24 +140,26 @@ int scanDirectory(const char* path, size_t maxEntries, std::vector<uint8_t>* out
     close(fd);
     return -e;
   }
-  size_t entries = 0;
-  double stat[kStatNumbers] = {};
-  for (;;) {
-    errno = 0;
-    const dirent* d = readdir(directory);  // NOLINT(concurrency-mt-unsafe): a stream of our own
-    if (d == nullptr) break;
-    if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0) continue;
-    if (entries++ >= maxEntries) {
-      const double none[kStatNumbers] = {};
-      add(out, none, "", 0);
-      break;
-    }
-    // One that went meanwhile isn't there.
-    if (statAt(fd, d->d_name, stat) == 0) add(out, stat, d->d_name, strlen(d->d_name));
+  scans[at] = directory;
+  *scan = static_cast<uint32_t>(at + 1);
+  return scanOn(scan, out, size);
+}
+
+int64_t scanOn(uint32_t* scan, uint8_t* out, size_t size) {
+  if (*scan == 0 || *scan > scans.size() || scans[*scan - 1] == nullptr) return -EBADF;
+  bool more = false;
+  const int64_t n = size < kScanMinBytes ? -EINVAL : readPiece(scans[*scan - 1], out, size, &more);
+  if (!more) {
+    endScan(*scan);
+    *scan = 0;
   }
-  const int e = errno;
-  closedir(directory);
-  return -e;
+  return n;
+}
+
+void endScan(uint32_t scan) {
+  if (scan == 0 || scan > scans.size() || scans[scan - 1] == nullptr) return;
+  closedir(scans[scan - 1]);
+  scans[scan - 1] = nullptr;
 }
 
 }  // namespace puppy

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace puppy {
 
@@ -13,9 +12,14 @@ namespace puppy {
 constexpr size_t kStatNumbers = 10;
 int statPath(const char* path, double* out);
 
-// The entries of a directory, each: i32 size, u32 mode, f64 inode, f64 mtime ms, f64 ctime ms, u32 links, i32 name bytes, the name,
-// padded to 8 bytes. After `maxEntries` there is one with mode 0 and no name instead of the rest. 0 or a negative errno.
-int scanDirectory(const char* path, size_t maxEntries, std::vector<uint8_t>* out);
+// A directory's entries, piece by piece, since reading it as a whole may take long: as many as `size` bytes at `out` hold, and a few
+// milliseconds allow. Each: i32 size, u32 mode, f64 inode, f64 mtime ms, f64 ctime ms, u32 links, i32 name bytes, the name, padded to 8
+// bytes. The bytes written, or a negative errno. `scan`: 0 once there are no more; else its number, for the next piece or for `endScan`.
+// Only one thread may ask.
+constexpr size_t kScanMinBytes = 4096;
+int64_t scanDirectory(const char* path, uint8_t* out, size_t size, uint32_t* scan);
+int64_t scanOn(uint32_t* scan, uint8_t* out, size_t size);
+void endScan(uint32_t scan);
 
 // The mount table of this process. 0 or a negative errno.
 int readMounts(std::string* out);

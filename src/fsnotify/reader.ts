@@ -8,6 +8,8 @@ import { Tasks, type Who } from './task.ts';
 
 /** How long batches are taken before signals, timers and outputs get their turn. */
 const SLICE_MS = 20;
+/** Between looks whether there is room for more. */
+const BUSY_MS = 20;
 const BATCH_BYTES = 512 * 1024;
 const HEADER_BYTES = 64;
 const FLAG_FANOTIFY = 1;
@@ -36,22 +38,14 @@ export interface Watched {
   readonly isNew: boolean;
 }
 
-export interface ListedEntry extends Seen {
-  readonly name: string;
-}
-
-export interface Listing {
-  readonly entries: readonly ListedEntry[];
-  /** There are more. */
-  readonly truncated: boolean;
-}
-
 export interface RawVisitor {
   /** Who is told of from here on. */
   met(who: Who): void;
   event(event: RawEvent): void;
   /** After each batch. */
   batchEnd(): void;
+  /** Nothing more is to be given for now. */
+  isBusy(): boolean;
 }
 
 /** What a look at a path gives besides {@link Seen}. */
@@ -135,6 +129,11 @@ export class FsReader {
 
   private slice(): void {
     const end = performance.now() + SLICE_MS;
+    // What isn't taken waits in the reader's ring, which holds more in less room.
+    if (!this.stopped && this.visitor?.isBusy() === true) {
+      setTimeout(() => this.slice(), BUSY_MS);
+      return;
+    }
     while (!this.stopped && this.take()) {
       this.visitor?.batchEnd();
       if (performance.now() > end) {
@@ -194,27 +193,6 @@ export function look(path: string): Stat | undefined {
     ...{ mode: mode!, inode: inode!, major: major!, minor: minor! },
     ...{ links: links!, mtimeMs: mtimeMs!, ctimeMs: ctimeMs!, uid: uid!, gid: gid!, size: size! },
   };
-}
-
-/** What a directory holds, or the error number. */
-export function list(path: string, maxEntries: number): Listing | number {
-  const found = native().fsScan(textBytes(path), maxEntries);
-  if (typeof found === 'number') return -found;
-  const bytes = Buffer.from(found.buffer, found.byteOffset, found.byteLength);
-  const entries: ListedEntry[] = [];
-  for (let at = 0; at < bytes.length; at += bytes.readInt32LE(at)) {
-    const mode = bytes.readUInt32LE(at + 4);
-    if (mode === 0) return { entries, truncated: true };
-    entries.push({
-      mode,
-      inode: bytes.readDoubleLE(at + 8),
-      mtimeMs: bytes.readDoubleLE(at + 16),
-      ctimeMs: bytes.readDoubleLE(at + 24),
-      links: bytes.readUInt32LE(at + 32),
-      name: safeText(bytes, at + 40, at + 40 + bytes.readInt32LE(at + 36)),
-    });
-  }
-  return { entries, truncated: false };
 }
 
 export function mounts(): Mount[] {

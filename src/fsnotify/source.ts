@@ -52,6 +52,8 @@ export interface FsSourceSinks {
   change(change: FileChange): void;
   /** After the last of what is told at once. */
   batchEnd(): void;
+  /** Too many changes wait already: what comes next stays in the reader's ring. */
+  isBusy?(): boolean;
   loss(loss: FsLoss, fromMs: number, toMs: number): void;
   note(note: Note): void;
   availability(up: boolean, message: string): void;
@@ -142,6 +144,7 @@ export class FsSource {
       met: who => this.sinks.met?.(who),
       event: raw => this.event(raw),
       batchEnd: () => this.batchEnd(),
+      isBusy: () => this.sinks.isBusy?.() === true,
     });
     if (failed !== 0) {
       this.setDown(`the reader can't be started: error ${failed}`);
@@ -201,6 +204,7 @@ export class FsSource {
     const { running } = this;
     if (running === undefined) return;
     running.reader.stop();
+    running.walk.end();
     running.dispatch.expire(running.dispatch.moves.all());
     running.changes.flushAll();
     this.sinks.batchEnd();

@@ -1,9 +1,10 @@
 // Everything that a watch set covers, looked at once without watching anything: in slices, never following a link or entering a file
 // system that may not answer (edge: looks at directories).
 
+import { Listing } from './listing.ts';
 import { isWalked, mountsByPoint } from './mounts.ts';
 import { isDirectoryMode, type Seen } from './pending.ts';
-import { type ListedEntry, list, look, mounts, type Stat } from './reader.ts';
+import { look, mounts, type Stat } from './reader.ts';
 import { realPattern } from './roots.ts';
 import { Slices } from './slices.ts';
 import { WatchSet } from './watch-set.ts';
@@ -94,15 +95,25 @@ export async function* survey(options: SurveyOptions): AsyncGenerator<Surveyed, 
       return;
     }
     entered.add(identity);
-    const listing = list(path, LIST_MAX);
+    const listing = Listing.open(path);
     if (typeof listing === 'number') {
       if (!GONE.has(listing)) onUnread?.(path, listing);
       continue;
     }
-    if (listing.truncated) onUnread?.(path, undefined);
+    const entries = new Map<string, Seen>();
+    try {
+      while (listing.isOpen && entries.size < LIST_MAX) {
+        for (const { name, ...seen } of listing.next()) entries.set(name, seen);
+        if (slices.isOver) await slices.pause();
+      }
+    } finally {
+      listing.close();
+    }
+    if (!listing.isWhole) onUnread?.(path, undefined);
     const below: string[] = [];
-    for (const { name, ...seen } of sorted(listing.entries)) {
+    for (const name of [...entries.keys()].sort()) {
       if (slices.isOver) await slices.pause();
+      const seen = entries.get(name)!;
       const child = path === '/' ? `/${name}` : `${path}/${name}`;
       if (isDirectoryMode(seen.mode) && area.enters(child)) below.push(child);
       if (area.covers(child)) yield { path: child, seen };
@@ -110,6 +121,3 @@ export async function* survey(options: SurveyOptions): AsyncGenerator<Surveyed, 
     stack.push(...below.reverse());
   }
 }
-
-const sorted = (entries: readonly ListedEntry[]): ListedEntry[] =>
-  [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

@@ -2,14 +2,17 @@
 // (edge: looks at directories).
 
 import type { Changes } from './changes.ts';
+import { type ListedEntry, Listing } from './listing.ts';
 import { isWalked, type Mount } from './mounts.ts';
 import { type Doing, differs, entryOf, isDirectoryMode, MASK } from './pending.ts';
-import { type FsReader, type ListedEntry, list, look } from './reader.ts';
+import { type FsReader, look } from './reader.ts';
 import type { DirectoryNode, DirectoryTree, Former, Share } from './tree.ts';
 import type { Views } from './views.ts';
 
 const SLICE_MS = 10;
 const LIST_MAX = 65_536;
+/** Names that are compared before others get their turn. */
+const STEPS = 256;
 /** The kernel takes no longer path. */
 const PATH_MAX = 4_095;
 
@@ -32,6 +35,13 @@ interface Parts {
   note(code: string, message: string): void;
 }
 
+/** A look at a directory, piece by piece: events come between two pieces. */
+interface Scan {
+  readonly node: DirectoryNode;
+  readonly listing: Listing;
+  readonly steps: Generator<undefined, void>;
+}
+
 /** Which numbers to raise when the kernel has no more room, by what watches. */
 const SYSCTLS = { fanotify: 'fs.fanotify.max_user_marks', inotify: 'fs.inotify.max_user_watches' };
 
@@ -48,13 +58,15 @@ export class Walk {
   private readonly queue = new Map<DirectoryNode, boolean>();
   /** Those in containers, in turns with the others: neither waits for all of the other. */
   private readonly inContainers = new Map<DirectoryNode, boolean>();
+  private isContainersTurn = true;
+  private scan: Scan | undefined;
 
   constructor(parts: Parts) {
     this.parts = parts;
   }
 
   get isDone(): boolean {
-    return this.queue.size + this.inContainers.size === 0;
+    return this.scan === undefined && this.queue.size + this.inContainers.size === 0;
   }
 
   /** Its entries are looked at when there's time, and those of what is beneath. */
@@ -98,14 +110,29 @@ export class Walk {
   slice(nowMs: () => number): void {
     const end = nowMs() + SLICE_MS;
     while (!this.isDone && nowMs() < end) {
-      for (const queue of [this.inContainers, this.queue]) {
-        for (const [node, isSilent] of queue) {
-          queue.delete(node);
-          if (this.parts.tree.has(node) && this.isThere(node.top)) this.scan(node, isSilent, nowMs());
-          break;
-        }
-      }
+      this.scan ??= this.begin(nowMs);
+      if (this.scan?.steps.next().done === true) this.scan = undefined;
     }
+  }
+
+  /** Nothing more is looked at. */
+  end(): void {
+    this.scan?.listing.close();
+  }
+
+  /** The look at the next directory, if it's there. */
+  private begin(nowMs: () => number): Scan | undefined {
+    const turn = this.isContainersTurn ? this.inContainers : this.queue;
+    this.isContainersTurn = !this.isContainersTurn;
+    for (const [node, isSilent] of turn) {
+      turn.delete(node);
+      if (!this.parts.tree.has(node) || !this.isThere(node.top)) return undefined;
+      const listing = Listing.open(node.path);
+      // Gone: whoever tells of its parent tells so.
+      if (typeof listing === 'number') return undefined;
+      return { node, listing, steps: this.compare(node, listing, isSilent, nowMs) };
+    }
+    return undefined;
   }
 
   /** A directory is at this name; `target` is its number where the event told it. Its node, if it's to be watched. */
@@ -155,7 +182,10 @@ export class Walk {
 
   /** Forgets a directory and what is beneath, without a word. */
   forget(node: DirectoryNode): void {
-    for (const one of node.all()) this.parts.changes.flushDirectory(one);
+    for (const one of node.all()) {
+      this.parts.changes.flushDirectory(one);
+      if (this.scan?.node === one) this.scan.listing.close();
+    }
     for (const id of this.parts.tree.remove(node)) this.parts.reader.forget(id);
   }
 
@@ -183,36 +213,55 @@ export class Walk {
     return changes | (accesses ? MASK.access : 0);
   }
 
-  private scan(node: DirectoryNode, isSilent: boolean, nowMs: number): void {
-    const { tree, set, changes } = this.parts;
-    const listing = list(node.path, LIST_MAX);
-    // Gone: whoever tells of its parent tells so.
-    if (typeof listing === 'number') return;
+  /**
+   * What is there is compared with what is known. Each piece is compared as soon as it's read, and what is missing at the end was perhaps
+   * made meanwhile: that it's gone is for a look at it to say.
+   */
+  private *compare(
+    node: DirectoryNode,
+    listing: Listing,
+    isSilent: boolean,
+    nowMs: () => number,
+  ): Generator<undefined, void> {
+    const { changes } = this.parts;
     if (!isSilent) this.rescans++;
-    if (listing.truncated) {
+    const there = new Map<string, boolean>();
+    while (listing.isOpen && there.size < LIST_MAX) {
+      if (node.former !== undefined) this.settle(node, node.former);
+      for (const entry of listing.next()) {
+        there.set(entry.name, isDirectoryMode(entry.mode));
+        this.compareEntry(node, entry, isSilent, nowMs());
+      }
+      if (listing.isOpen) yield;
+    }
+    if (listing.isOpen) {
+      listing.close();
       this.parts.note(
         'fs_large',
         `${node.path} has more than ${LIST_MAX} entries: after a loss, changes in it may go unseen`,
       );
     }
-    if (node.former !== undefined) this.settle(node, node.former);
-    const found: Doing = { pid: 0, timeMs: Date.now(), teller: 'scan' };
-    for (const entry of listing.entries) {
-      const path = node.pathOf(entry.name);
-      if (isDirectoryMode(entry.mode)) this.scanDirectory(node, entry, isSilent, found);
-      if (!set.covers(path)) continue;
-      const known = node.entries.get(entry.name);
-      if (isSilent) {
-        if (known === undefined) tree.setEntry(node, entry.name, entryOf(entry, false));
-      } else if (known === undefined) changes.touch(node, entry.name, MASK.found, found, nowMs);
-      else if (differs(known, entryOf(entry, false))) changes.touch(node, entry.name, MASK.changed, found, nowMs);
-    }
-    if (isSilent || listing.truncated) return;
-    const there = new Map(listing.entries.map(entry => [entry.name, isDirectoryMode(entry.mode)]));
+    if (isSilent || !listing.isWhole) return;
+    const found = foundNow();
     for (const child of [...node.children.values()])
-      if (there.get(child.name) !== true) this.gone(child, found, 'rescanned');
-    for (const name of node.entries.keys())
-      if (!there.has(name)) changes.touch(node, name, MASK.vanished, found, nowMs);
+      if (there.get(child.name) !== true && !isDirectoryAt(child.path)) this.gone(child, found, 'rescanned');
+    let steps = 0;
+    for (const name of [...node.entries.keys()]) {
+      if (!there.has(name)) changes.touch(node, name, MASK.vanished, found, nowMs());
+      if (++steps % STEPS === 0) yield;
+    }
+  }
+
+  private compareEntry(node: DirectoryNode, entry: ListedEntry, isSilent: boolean, nowMs: number): void {
+    const { tree, set, changes } = this.parts;
+    const { name } = entry;
+    if (isDirectoryMode(entry.mode)) this.compareDirectory(node, entry, isSilent);
+    if (!set.covers(node.pathOf(name))) return;
+    const known = node.entries.get(name);
+    if (isSilent) {
+      if (known === undefined) tree.setEntry(node, name, entryOf(entry, false));
+    } else if (known === undefined) changes.touch(node, name, MASK.found, foundNow(), nowMs);
+    else if (differs(known, entryOf(entry, false))) changes.touch(node, name, MASK.changed, foundNow(), nowMs);
   }
 
   /** A directory above was renamed: what became of these entries is told where the directory's own rename wasn't, or isn't all. */
@@ -231,7 +280,7 @@ export class Walk {
     for (const child of node.children.values()) child.former ??= { path: `${former}/${child.name}`, doing };
   }
 
-  private scanDirectory(node: DirectoryNode, { name }: ListedEntry, isSilent: boolean, found: Doing): void {
+  private compareDirectory(node: DirectoryNode, { name }: ListedEntry, isSilent: boolean): void {
     const child = node.children.get(name);
     if (child === undefined) {
       this.appear(node, name, 0, isSilent ? 'silent' : 'found');
@@ -250,7 +299,7 @@ export class Walk {
       return;
     }
     // Another directory in its place.
-    this.gone(child, found, 'rescanned');
+    this.gone(child, foundNow(), 'rescanned');
     this.appear(node, name, 0, isSilent ? 'silent' : 'found');
   }
 
@@ -267,4 +316,11 @@ export class Walk {
     }
     this.parts.note('fs_unwatched', `${path} can't be watched: error ${errno}`);
   }
+}
+
+const foundNow = (): Doing => ({ pid: 0, timeMs: Date.now(), teller: 'scan' });
+
+function isDirectoryAt(path: string): boolean {
+  const now = look(path);
+  return now !== undefined && isDirectoryMode(now.mode);
 }

@@ -308,20 +308,33 @@ void scans() {
   touch(dir + "/a");
   CHECK(mkfifo((dir + "/fifo").c_str(), 0600) == 0);
   CHECK(symlink("/nowhere", (dir + "/link").c_str()) == 0);
-  std::vector<uint8_t> out;
-  CHECK_EQ(puppy::scanDirectory(dir.c_str(), 100, &out), 0);
-  int entries = 0;
-  for (size_t at = 0; at < out.size(); at += static_cast<size_t>(get(out.data(), at))) entries++;
-  CHECK_EQ(entries, 3);
-  out.clear();
-  CHECK_EQ(puppy::scanDirectory(dir.c_str(), 2, &out), 0);
-  uint32_t lastMode = 1;
-  for (size_t at = 0; at < out.size(); at += static_cast<size_t>(get(out.data(), at))) {
-    lastMode = static_cast<uint32_t>(get(out.data(), at + 4));
-  }
-  CHECK_EQ(lastMode, 0u);
-  CHECK(puppy::scanDirectory((dir + "/fifo").c_str(), 2, &out) == -ENOTDIR);
-  CHECK(puppy::scanDirectory((dir + "/link").c_str(), 2, &out) < 0);
+  uint8_t out[puppy::kScanMinBytes];
+  uint32_t scan = 1;
+  const auto count = [&](int64_t bytes) {
+    int entries = 0;
+    for (size_t at = 0; static_cast<int64_t>(at) < bytes; at += static_cast<size_t>(get(out, at))) entries++;
+    return entries;
+  };
+  CHECK_EQ(count(puppy::scanDirectory(dir.c_str(), out, sizeof out, &scan)), 3);
+  CHECK_EQ(scan, 0u);
+  CHECK_EQ(puppy::scanDirectory((dir + "/fifo").c_str(), out, sizeof out, &scan), -ENOTDIR);
+  CHECK(puppy::scanDirectory((dir + "/link").c_str(), out, sizeof out, &scan) < 0);
+  CHECK_EQ(puppy::scanOn(&scan, out, sizeof out), -EBADF);
+  // More than one piece: each entry once; and one that is given up.
+  for (int i = 0; i < 300; i++) touch(dir + "/more" + std::to_string(i));
+  int entries = count(puppy::scanDirectory(dir.c_str(), out, sizeof out, &scan));
+  CHECK(entries < 303);
+  while (scan != 0) entries += count(puppy::scanOn(&scan, out, sizeof out));
+  CHECK_EQ(entries, 303);
+  CHECK(puppy::scanDirectory(dir.c_str(), out, sizeof out, &scan) > 0);
+  puppy::endScan(scan);
+  CHECK_EQ(puppy::scanOn(&scan, out, sizeof out), -EBADF);
+  // So many at once.
+  std::vector<uint32_t> open;
+  while (puppy::scanDirectory(dir.c_str(), out, sizeof out, &scan) > 0) open.push_back(scan);
+  CHECK_EQ(open.size(), 64u);
+  for (const uint32_t one : open) puppy::endScan(one);
+  for (int i = 0; i < 300; i++) CHECK(unlink((dir + "/more" + std::to_string(i)).c_str()) == 0);
   double stat[puppy::kStatNumbers];
   CHECK_EQ(puppy::statPath((dir + "/link").c_str(), stat), 0);
   CHECK((static_cast<mode_t>(stat[0]) & S_IFMT) == S_IFLNK);
