@@ -121,6 +121,7 @@ function checkAddon(addon: string, objdump: string): void {
   const needed = [...text.matchAll(/NEEDED\s+(\S+)/g)].map(m => m[1]!);
   const foreign = needed.filter(name => !/^(libc\.so\.6|libpthread\.so\.0|ld-linux-.*)$/.test(name));
   if (foreign.length > 0) fail(`the addon needs ${foreign.join(', ')}`);
+  if (/\bTEXTREL\b/.test(text)) fail('the addon has relocations in its code: see native/libpcap.cc');
   for (const m of text.matchAll(/GLIBC_2\.(\d+)/g)) {
     if (Number(m[1]) > spec!.glibc)
       fail(`the addon needs GLIBC_2.${m[1]}, more than 2.${spec!.glibc}: see native/glibc.h`);

@@ -26,6 +26,9 @@ constexpr int64_t kCountMs = 100;
 // libpcap makes blocks of 256 KiB: fewer than four would drop while one is read.
 constexpr size_t kBufferLeastBytes = 1 << 20;
 
+// The kernel gives a block that isn't full when its timer has found it twice.
+int lastBlockMs(int coalesceMs) { return 2 * std::max(1, coalesceMs) + 10; }
+
 // The index of an interface, 0 when there is none, and whether it is up.
 int indexOf(int fd, const std::string& name, bool* isUp) {
   ifreq r = {};
@@ -203,7 +206,7 @@ void PcapReader::loop() {
     thread_.wake();
   }
   // The block that the kernel is filling is given when its time is over.
-  if (thread_.stopping()) (void)poll(nullptr, 0, std::max(1, options_.coalesceMs) + 10);
+  if (thread_.stopping()) (void)poll(nullptr, 0, lastBlockMs(options_.coalesceMs));
   const int64_t now = nowMs(CLOCK_MONOTONIC);
   for (Interface& i : interfaces_) {
     for (int round = 0; round < 64 && drain(&i, now); round++) continue;
@@ -222,7 +225,7 @@ bool PcapReader::drain(Interface* i, int64_t now) {
   if (i->closeMs != 0) return false;
   // It went down, or away. What came just before is still in a block that the kernel will give.
   i->failure = pcapError(i->handle, n, i->name);
-  i->closeMs = now + std::max(1, options_.coalesceMs) + 10;
+  i->closeMs = now + lastBlockMs(options_.coalesceMs);
   lookMs_ = std::min(lookMs_, i->closeMs);
   return false;
 }
@@ -256,7 +259,7 @@ void PcapReader::lookAt(Interface* i, int64_t now) {
   if (i->handle != nullptr && i->closeMs == 0 && index != i->index) {
     // Deleted, and perhaps another by its name is there.
     i->failure = {ENODEV, i->name + ": it was removed"};
-    i->closeMs = now + std::max(1, options_.coalesceMs) + 10;
+    i->closeMs = now + lastBlockMs(options_.coalesceMs);
   }
   if (i->closeMs != 0) {
     if (now < i->closeMs) {

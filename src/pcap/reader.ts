@@ -79,7 +79,7 @@ export class PcapReader {
   /** 0 or an error number. */
   start(visitor: PacketVisitor): number {
     this.visitor = visitor;
-    return -native().pcapStart(this.source, () => this.wake());
+    return 0 - native().pcapStart(this.source, () => this.wake());
   }
 
   /** Ends the thread and hands out everything that was read. */
