@@ -11,6 +11,8 @@ import type { Ruleset } from './rules/ruleset.ts';
 import { ownPaths, watchedPaths } from './watched-paths.ts';
 
 const RELEASE_MS = 50;
+/** Changes that wait to be told, while others stay with the reader. */
+const WAITING_MAX = 4_096;
 
 export interface LiveFilesOptions {
   readonly run: LiveRun;
@@ -142,6 +144,7 @@ export class LiveFiles {
         met: who => run.met?.(who),
         change: change => describer.push(change),
         batchEnd: () => this.release(),
+        isBusy: () => describer.size > WAITING_MAX,
         loss: (loss, fromMs, toMs) => run.sayLoss({ source: 'fsnotify', ...loss, fromMs, toMs }),
         note,
         availability: (up, message) => run.sayAvailability('fsnotify', up, message),
