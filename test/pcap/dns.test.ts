@@ -160,6 +160,13 @@ describe('lies', () => {
     expect([many.answers.length, many.isCut]).toEqual([128, true]);
   });
 
+  test('pointers make no more names than are worth reading', () => {
+    const long = Array.from({ length: 120 }, () => 'a').join('.');
+    const answers = Array.from({ length: 128 }, () => record(TYPE.MX, [0, 1, 0xc0, 12]));
+    const got = parse({ questions: [question(long)], answers })!;
+    expect([got.answers.length < 30, got.isCut]).toEqual([true, true]);
+  });
+
   test('a capture that ends within an answer keeps those before it', () => {
     const bytes = message({
       questions: [question('a.example')],

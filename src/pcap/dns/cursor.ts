@@ -3,14 +3,17 @@
 /** RFC 1035: a name has at most 255 octets on the wire, so at most 127 labels; as many jumps are more than any sender needs. */
 const NAME_MAX = 255;
 const JUMPS_MAX = 127;
+/** Of all names in one message: pointers make many long names of few bytes. A hundred names that are longer than usual fit. */
+const ALL_NAMES_MAX = 8_192;
 
-/** `\DDD` of RFC 1035 for what isn't printable ASCII, and for the dot and the backslash in a label: each name has one text. */
-const ESCAPES = Array.from({ length: 256 }, (_, byte) =>
-  byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c
-    ? String.fromCharCode(byte)
-    : `\\${String(byte).padStart(3, '0')}`,
-);
-const IS_PLAIN = Uint8Array.from(ESCAPES, text => (text.length === 1 ? 1 : 0));
+/**
+ * What stands for itself in a name: printable ASCII but for the dot, which is between labels, and the backslash. All else is `\DDD` of
+ * RFC 1035, so that each name has one text.
+ */
+const isPlain = (byte: number): boolean => byte > 0x20 && byte < 0x7f && byte !== 0x2e && byte !== 0x5c;
+
+/** The text that is being made; four bytes at most for each octet. */
+const scratch = Buffer.alloc(4 * NAME_MAX);
 
 export class Cursor {
   readonly bytes: Buffer;
@@ -19,17 +22,19 @@ export class Cursor {
   at: number;
   /** Something was read that isn't there; all that follows is worth nothing. */
   failed = false;
+  readonly #names: { octets: number };
 
   /** The message is at `start` to `end` of `bytes`. */
-  constructor(bytes: Buffer, start: number, end: number) {
+  constructor(bytes: Buffer, start: number, end: number, names = { octets: 0 }) {
     this.bytes = bytes;
     this.start = this.at = start;
     this.end = end;
+    this.#names = names;
   }
 
   /** A reader of its own at `at`, for data whose flaws end with it. */
   fork(): Cursor {
-    const other = new Cursor(this.bytes, this.start, this.end);
+    const other = new Cursor(this.bytes, this.start, this.end, this.#names);
     other.at = this.at;
     return other;
   }
@@ -58,7 +63,7 @@ export class Cursor {
    */
   name(): string {
     const { bytes } = this;
-    let text = '';
+    let written = 0;
     let [at, limit] = [this.at, this.at];
     let after = -1;
     let jumps = 0;
@@ -75,20 +80,28 @@ export class Cursor {
         continue;
       }
       octets += length + 1;
-      if (length > 63 || octets > NAME_MAX || at + 1 + length > this.end) return this.#fail();
-      text += text === '' ? label(bytes, at + 1, length) : `.${label(bytes, at + 1, length)}`;
-      at += 1 + length;
+      const end = at + 1 + length;
+      if (length > 63 || octets > NAME_MAX || end > this.end) return this.#fail();
+      if (written > 0) scratch[written++] = 0x2e;
+      while (++at < end) written = write(bytes[at]!, written);
     }
+    this.#names.octets += written;
+    if (this.#names.octets > ALL_NAMES_MAX) return this.#fail();
     this.at = after < 0 ? at + 1 : after;
-    return text === '' ? '.' : text;
+    return written === 0 ? '.' : scratch.latin1Slice(0, written);
   }
 
-  /** A character string: a length and as many bytes. */
+  /** A character string: a length and as many bytes. In it spaces and dots stand for themselves. */
   string(): string {
-    const length = this.u8();
-    if (!this.#has(length)) return '';
-    this.at += length;
-    return escaped(this.bytes, this.at - length, length);
+    const end = this.at + 1 + this.u8();
+    if (!this.#has(end - this.at)) return '';
+    let written = 0;
+    for (; this.at < end; this.at++) {
+      const byte = this.bytes[this.at]!;
+      if (byte === 0x20 || byte === 0x2e) scratch[written++] = byte;
+      else written = write(byte, written);
+    }
+    return scratch.latin1Slice(0, written);
   }
 
   #has(length: number): boolean {
@@ -103,23 +116,15 @@ export class Cursor {
   }
 }
 
-function label(bytes: Buffer, at: number, length: number): string {
-  for (let i = at; i < at + length; i++) if (IS_PLAIN[bytes[i]!] === 0) return escapeAll(bytes, at, length);
-  return bytes.latin1Slice(at, at + length);
-}
-
-function escapeAll(bytes: Buffer, at: number, length: number): string {
-  let text = '';
-  for (let i = at; i < at + length; i++) text += ESCAPES[bytes[i]!];
-  return text;
-}
-
-/** Text of a record, in which spaces and dots stand for themselves. */
-function escaped(bytes: Buffer, at: number, length: number): string {
-  let text = '';
-  for (let i = at; i < at + length; i++) {
-    const byte = bytes[i]!;
-    text += byte === 0x20 || byte === 0x2e ? String.fromCharCode(byte) : ESCAPES[byte];
+/** Where the next byte goes. */
+function write(byte: number, at: number): number {
+  if (isPlain(byte)) {
+    scratch[at] = byte;
+    return at + 1;
   }
-  return text;
+  scratch[at] = 0x5c;
+  scratch[at + 1] = 0x30 + Math.trunc(byte / 100);
+  scratch[at + 2] = 0x30 + (Math.trunc(byte / 10) % 10);
+  scratch[at + 3] = 0x30 + (byte % 10);
+  return at + 4;
 }

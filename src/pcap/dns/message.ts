@@ -50,6 +50,9 @@ const FLAG_BITS = [
   ['AD', 0x0020],
   ['CD', 0x0010],
 ] as const;
+const FLAGS_MASK = 0x07b0;
+/** By their bits: at most 64. */
+const flagLists = new Map<number, readonly string[]>();
 
 /** The port's protocol; undefined where it isn't one of DNS's. */
 export const dnsProtocol = (sourcePort: number, destinationPort: number): DnsProtocol | undefined =>
@@ -81,13 +84,22 @@ export function parseDns(bytes: Buffer, start: number, end: number, protocol: Dn
     id,
     isResponse,
     opcode: opcodeName((bits >> 11) & 0xf),
-    flags: FLAG_BITS.filter(([, bit]) => (bits & bit) !== 0).map(([name]) => name),
+    flags: flagsOf(bits & FLAGS_MASK),
     ...(isResponse ? { rcode: rcodeName((extended << 4) | (bits & 0xf)) } : {}),
     questions,
     answers,
     answersCount: counts[1],
     isCut,
   };
+}
+
+function flagsOf(bits: number): readonly string[] {
+  let list = flagLists.get(bits);
+  if (list === undefined) {
+    list = FLAG_BITS.filter(([, bit]) => (bits & bit) !== 0).map(([name]) => name);
+    flagLists.set(bits, list);
+  }
+  return list;
 }
 
 /** Multicast uses a class's highest bit for itself: "answer me directly", "forget what you knew". */
