@@ -3,9 +3,10 @@
 
 import { fileTypeOf } from '../core/file-type.ts';
 import type { FileChange } from './change.ts';
+import type { Entry } from './entries.ts';
 import { type Doing, decide, entryOf, MASK, type Pending } from './pending.ts';
 import { look, type RawEvent, type Stat } from './reader.ts';
-import type { DirectoryNode, DirectoryTree, Entry } from './tree.ts';
+import type { DirectoryNode, DirectoryTree } from './tree.ts';
 import type { Views } from './views.ts';
 
 /** After the last event of a name it's quiet; what is written on and on is told at least so often. */

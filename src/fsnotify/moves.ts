@@ -1,8 +1,9 @@
 // The first half of a rename, until the second is heard of: inotify joins them by a cookie, fanotify before Linux 5.17 not at all, so
 // that the process and the inode must do. Pure.
 
+import type { Entry } from './entries.ts';
 import type { Doing } from './pending.ts';
-import type { DirectoryNode, Entry } from './tree.ts';
+import type { DirectoryNode } from './tree.ts';
 
 /** Both halves are in one queue, one behind the other. */
 const WAIT_MS = 100;

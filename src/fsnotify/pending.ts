@@ -2,8 +2,9 @@
 
 import type { FileKind } from '../core/event.ts';
 import type { Teller } from './change.ts';
+import type { Entry } from './entries.ts';
 import type { Who } from './task.ts';
-import type { DirectoryNode, Entry } from './tree.ts';
+import type { DirectoryNode } from './tree.ts';
 
 /** The bits that fanotify and inotify share, and those of a look at the directory. */
 export const MASK = {

@@ -1,18 +1,8 @@
 // The directories that are watched and what was last seen in them, so that a number of the kernel's becomes a path, and a loss can be
 // made good by comparing. Kept by events in their order: a path is the one at the time of the event. Pure.
 
+import { Entries, type Entry } from './entries.ts';
 import type { Doing, Pending } from './pending.ts';
-
-/** What was last seen of a file. */
-export interface Entry {
-  readonly inode: number;
-  /** Of a directory 0: it changes with each entry. */
-  readonly mtimeMs: number;
-  /** Of a directory its mode, for the same reason. */
-  readonly ctimeMs: number;
-  /** A change was told of it; else it was there when the watching began. */
-  readonly told: boolean;
-}
 
 /** Where a directory was before a rename, until what that means for its entries was told. */
 export interface Former {
@@ -62,7 +52,7 @@ export class DirectoryNode {
   name: string;
   former: Former | undefined;
   readonly children = new Map<string, DirectoryNode>();
-  readonly entries = new Map<string, Entry>();
+  readonly entries = new Entries();
   readonly pending = new Map<string, Pending>();
 
   constructor(parent: DirectoryNode | undefined, name: string, share: Share, base = '') {

@@ -246,7 +246,7 @@ export class Walk {
     for (const child of [...node.children.values()])
       if (there.get(child.name) !== true && !isDirectoryAt(child.path)) this.gone(child, found, 'rescanned');
     let steps = 0;
-    for (const name of [...node.entries.keys()]) {
+    for (const name of node.entries.keys()) {
       if (!there.has(name)) changes.touch(node, name, MASK.vanished, found, nowMs());
       if (++steps % STEPS === 0) yield;
     }
