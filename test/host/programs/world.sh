@@ -1,0 +1,20 @@
+#!/bin/sh
+# A copy of the host in which everything may be done: world.sh SETUP KEEP COMMAND [ARGUMENT]... runs SETUP, a script, and then the command
+# where the folders that programs change are layered over the host's, in a mount namespace that ends with the last process in it.
+# KEEP is the one folder that is the host's own. What is in the host's /tmp isn't there otherwise, but for the command's program.
+set -eu
+exec unshare --mount --propagation private sh -euc '
+  setup=$1 keep=$2; shift 2
+  mount -t tmpfs -o mode=755 none /mnt
+  touch "/mnt/${1##*/}"; mount --bind "$1" "/mnt/${1##*/}"
+  mkdir /mnt/keep; mount --bind "$keep" /mnt/keep
+  for name in boot etc home opt root run srv usr var; do
+    mkdir -p "/mnt/$name/upper" "/mnt/$name/work"
+    layers="lowerdir=/$name,upperdir=/mnt/$name/upper,workdir=/mnt/$name/work"
+    mount -t overlay overlay -o "$layers,index=on,nfs_export=on" "/$name"
+  done
+  for name in /dev/shm /tmp; do mount -t tmpfs -o mode=1777 none $name; done
+  mkdir -p "$keep"; mount --bind /mnt/keep "$keep"
+  sh -euc "$setup" >&2
+  program=/mnt/${1##*/}; shift
+  cd /; exec "$program" "$@"' sh "$@"
