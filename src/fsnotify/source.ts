@@ -7,6 +7,7 @@ import { AddedRoots } from './added-roots.ts';
 import type { FileChange } from './change.ts';
 import { Changes } from './changes.ts';
 import { Dispatch } from './dispatch.ts';
+import { MountNotes } from './mount-notes.ts';
 import { type Mount, mountsByPoint } from './mounts.ts';
 import { entryOf, MASK } from './pending.ts';
 import { FsReader, look, mounts, type RawEvent } from './reader.ts';
@@ -105,6 +106,7 @@ export class FsSource {
   /** What was told of already. */
   private told = { overflows: 0, ringDropped: 0 };
   private comparedDropped = 0;
+  private readonly mountNotes = new MountNotes();
   private notes = 0;
   private readonly noted = new Set<string>();
   private isDown = false;
@@ -188,6 +190,7 @@ export class FsSource {
       );
     }
     running.roots.tick();
+    this.mountNote(this.mountNotes.tick(nowMs));
     if (running.tree.root.share.refusedEntries > 0) {
       this.note(
         'fs_files',
@@ -347,13 +350,17 @@ export class FsSource {
     if (name === undefined || parent === undefined) return;
     const node = parent.children.get(name);
     if (node !== undefined) {
-      this.note('fs_mount', 'info', `${point}, which is watched, was ${isMounted ? 'mounted over' : 'unmounted'}`);
+      this.mountNote(this.mountNotes.add(point, isMounted));
       walk.forget(node);
     }
     changes.flushName(parent, name);
     const now = look(point);
     if (now !== undefined && parent.entries.has(name)) tree.setEntry(parent, name, entryOf(now, false));
     if (now !== undefined) walk.appear(parent, name, 0, 'silent');
+  }
+
+  private mountNote(message: string | undefined): void {
+    if (message !== undefined) this.sinks.note({ code: 'fs_mount', level: 'info', message: `files: ${message}` });
   }
 
   private note(code: string, level: Note['level'], message: string): void {
