@@ -20,7 +20,7 @@ describe('messages', () => {
     expect(parseDns(bytes, 0, bytes.length, 'dns')).toEqual({
       id: 0xd8cb,
       isResponse: false,
-      opcode: 'QUERY',
+      opCode: 'QUERY',
       flags: ['RD', 'AD'],
       questions: [{ name: 'example.com', type: 'AAAA', class: 'IN' }],
       answers: [],
@@ -38,8 +38,8 @@ describe('messages', () => {
         record(TYPE.AAAA, v4('2001:db8::7'), 30, name('edge', 0x10)),
       ],
     })!;
-    expect(got.rcode).toBe('NOERROR');
-    expect(got.answers.map(a => `${a.name} ${a.type} ${a.class} ${a.ttl} ${a.text}`)).toEqual([
+    expect(got.responseCode).toBe('NOERROR');
+    expect(got.answers.map(a => `${a.name} ${a.type} ${a.class} ${a.ttl} ${a.data}`)).toEqual([
       'www.example.com CNAME IN 60 edge.example.com',
       'edge.example.com A IN 30 192.0.2.7',
       'edge.example.com AAAA IN 30 2001:db8::7',
@@ -81,16 +81,16 @@ describe('messages', () => {
   ])('data: %s', (_, type, data, text) => {
     const answers = [record(type, data), record(TYPE.A, v4('192.0.2.1'))];
     const got = parse({ questions: [question('example.com')], answers })!;
-    expect([got.answers[0]!.text, got.answers[0]!.bytes]).toEqual([text, data.length]);
-    expect(got.answers[1]!.text).toBe('192.0.2.1');
+    expect(got.answers[0]!.data).toBe(text);
+    expect(got.answers[1]!.data).toBe('192.0.2.1');
   });
 
   test('codes: of the header, of EDNS, without a name', () => {
     const questions = [question('example.com')];
-    expect(parse({ questions, flags: 0x8183 })!.rcode).toBe('NXDOMAIN');
+    expect(parse({ questions, flags: 0x8183 })!.responseCode).toBe('NXDOMAIN');
     const opt = record(TYPE.OPT, [], 0x01000000, [0], 4096);
-    expect(parse({ questions, flags: 0x8180, additional: [opt] })!.rcode).toBe('BADVERS');
-    expect(parse({ questions, flags: 0x818e })!.rcode).toBe('RCODE14');
+    expect(parse({ questions, flags: 0x8180, additional: [opt] })!.responseCode).toBe('BADVERS');
+    expect(parse({ questions, flags: 0x818e })!.responseCode).toBe('RCODE14');
     expect(parse({ questions: [question('example.com', 777, 9)] })!.questions[0]).toEqual({
       name: 'example.com',
       type: 'TYPE777',

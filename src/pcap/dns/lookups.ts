@@ -1,6 +1,7 @@
 // Questions and their answers, each once: a question is sent again, and on its way through a bridge seen again. Pure and bounded.
 
 import { AgedMap } from '../../core/aged-map.ts';
+import { shortHash } from '../../core/short-hash.ts';
 import type { DnsMessage } from './message.ts';
 
 const CAPACITY = 8_192;
@@ -65,8 +66,13 @@ export class Lookups {
   }
 }
 
-/** An answer repeats the question: whoever forges one has to know it, the id and the port. */
+/**
+ * An answer repeats the question: whoever forges one has to know it, the id and the port. Multicast ones have no id and need none: they
+ * are told apart by what they say.
+ */
 function keyOf(scope: string, message: DnsMessage): string {
-  const question = message.questions[0];
-  return `${scope}${message.id} ${question?.name.toLowerCase() ?? ''} ${question?.type ?? ''} ${question?.class ?? ''}`;
+  const asked = message.questions.map(question => `${question.name.toLowerCase()} ${question.type} ${question.class}`);
+  const said =
+    message.questions.length > 0 ? [] : message.answers.map(a => `${a.name.toLowerCase()} ${a.type} ${a.data}`);
+  return `${scope}${message.id} ${asked.length > 0 ? asked.join() : shortHash(said)}`;
 }

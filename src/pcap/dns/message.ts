@@ -16,18 +16,16 @@ export interface DnsQuestion {
 
 export interface DnsAnswer extends DnsQuestion, RecordData {
   readonly ttl: number;
-  /** Of its data on the wire. */
-  readonly bytes: number;
 }
 
 export interface DnsMessage {
   readonly id: number;
   readonly isResponse: boolean;
-  readonly opcode: string;
+  readonly opCode: string;
   /** `AA`, `TC`, `RD`, `RA`, `AD`, `CD`. */
   readonly flags: readonly string[];
   /** Of responses. */
-  readonly rcode?: string;
+  readonly responseCode?: string;
   readonly questions: readonly DnsQuestion[];
   readonly answers: readonly DnsAnswer[];
   /** How many answers the header states. */
@@ -83,9 +81,9 @@ export function parseDns(bytes: Buffer, start: number, end: number, protocol: Dn
   return {
     id,
     isResponse,
-    opcode: opcodeName((bits >> 11) & 0xf),
+    opCode: opcodeName((bits >> 11) & 0xf),
     flags: flagsOf(bits & FLAGS_MASK),
-    ...(isResponse ? { rcode: rcodeName((extended << 4) | (bits & 0xf)) } : {}),
+    ...(isResponse ? { responseCode: rcodeName((extended << 4) | (bits & 0xf)) } : {}),
     questions,
     answers,
     answersCount: counts[1],
@@ -122,7 +120,7 @@ function readAnswers(cursor: Cursor, count: number, protocol: DnsProtocol): DnsA
     if (cursor.failed || end > cursor.end) break;
     // What is wrong with one record's data says nothing about the next record.
     const data = recordData(type, cursor.fork(), end);
-    answers.push({ name, type: typeName(type), class: classOf(value, protocol), ttl, bytes: length, ...data });
+    answers.push({ name, type: typeName(type), class: classOf(value, protocol), ttl, ...data });
     cursor.at = end;
   }
   return answers;

@@ -2,7 +2,7 @@
 // container, since each has resolvers and attackers of its own.
 
 import { AgedMap } from '../../core/aged-map.ts';
-import type { DnsMessage } from './message.ts';
+import type { DnsAnswer, DnsQuestion } from './message.ts';
 
 /** About 250 bytes each. */
 const CAPACITY = 32_768;
@@ -12,6 +12,13 @@ const CHAIN_MAX = 16;
 /** Programs go on using an address when its TTL is over; none is believed for longer than a day. */
 const TTL_MIN_MS = 60_000;
 const TTL_MAX_MS = 86_400_000;
+
+/** What of an answer is looked at. */
+export interface Learnt {
+  readonly questions: readonly Pick<DnsQuestion, 'name'>[];
+  readonly answers: readonly Omit<DnsAnswer, 'data'>[];
+  readonly responseCode?: string;
+}
 
 /** The newest first. */
 type Names = { readonly name: string; readonly untilMs: number }[];
@@ -35,9 +42,9 @@ export class NameMemory {
    * Learns the addresses of an answer under the name that was asked for, also where CNAMEs lead from it to them. Records that aren't on
    * the way from the question say nothing. `scope`: whose answer it is; give it only answers to questions that were seen.
    */
-  learn(scope: string, message: DnsMessage, timeMs: number): void {
+  learn(scope: string, message: Learnt, timeMs: number): void {
     const question = message.questions[0];
-    if (message.questions.length !== 1 || question === undefined || message.rcode !== 'NOERROR') return;
+    if (message.questions.length !== 1 || question === undefined || message.responseCode !== 'NOERROR') return;
     const asked = question.name.toLowerCase();
     const chain = chainOf(asked, message);
     for (const answer of message.answers) {
@@ -88,7 +95,7 @@ export class NameMemory {
 }
 
 /** The names that the question leads to through CNAMEs, itself first, each with the shortest TTL on the way. */
-function chainOf(asked: string, message: DnsMessage): ReadonlyMap<string, number> {
+function chainOf(asked: string, message: Learnt): ReadonlyMap<string, number> {
   const aliases = new Map<string, { target: string; ttl: number }>();
   for (const { name, type, target, ttl } of message.answers)
     if (type === 'CNAME' && target !== undefined)

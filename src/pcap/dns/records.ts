@@ -13,7 +13,7 @@ const SVC_KEYS = ['mandatory', 'alpn', 'no-default-alpn', 'port', 'ipv4hint', 'e
 
 export interface RecordData {
   /** Absent for types that aren't told apart, and for data that isn't what its type says. */
-  readonly text?: string;
+  readonly data?: string;
   /** The name that the record leads to. */
   readonly target?: string;
   /** The addresses that it gives. */
@@ -42,15 +42,15 @@ function read(type: number, cursor: Cursor, end: number): RecordData {
     case 33: // SRV
       return named(cursor, `${cursor.u16()} ${cursor.u16()} ${cursor.u16()} `);
     case 6: // SOA
-      return { text: `${cursor.name()} ${cursor.name()} ${cursor.u32()}` };
+      return { data: `${cursor.name()} ${cursor.name()} ${cursor.u32()}` };
     case 16: // TXT
     case 99: // SPF
-      return { text: strings(cursor, end) };
+      return { data: strings(cursor, end) };
     case 64: // SVCB
     case 65: // HTTPS
       return service(cursor, end);
     case 257: // CAA
-      return { text: `${cursor.u8()} ${cursor.string()} ${rest(cursor, end)}` };
+      return { data: `${cursor.u8()} ${cursor.string()} ${rest(cursor, end)}` };
     default:
       return {};
   }
@@ -60,12 +60,12 @@ function address(cursor: Cursor, end: number, length: 4 | 16): RecordData {
   if (end - cursor.at !== length) return {};
   const text = addressText(cursor.bytes, cursor.at, length);
   cursor.skip(length);
-  return { text, addresses: [text] };
+  return { data: text, addresses: [text] };
 }
 
 function named(cursor: Cursor, before: string): RecordData {
   const target = cursor.name();
-  return { text: before + target, target };
+  return { data: before + target, target };
 }
 
 function strings(cursor: Cursor, end: number): string {
@@ -98,7 +98,7 @@ function service(cursor: Cursor, end: number): RecordData {
     parts.push(value === undefined ? name : `${name}=${value}`);
     cursor.at = valueEnd;
   }
-  return { text: parts.join(' '), target, addresses };
+  return { data: parts.join(' '), target, addresses };
 }
 
 function parameter(name: string, cursor: Cursor, end: number, addresses: string[]): string | undefined {
