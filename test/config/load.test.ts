@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Ajv from 'ajv';
 import fc from 'fast-check';
+import { enabledSources } from '../../src/config/config.ts';
 import { configHelp } from '../../src/config/help.ts';
 import { formatProblem, type Loaded, type LoadOptions, loadConfig } from '../../src/config/load.ts';
 import { configSchema, leaves } from '../../src/config/schema.ts';
@@ -195,6 +196,18 @@ labels: {a.b: x}
       '1:11 error bad-output syslog outputs are not available in this version: use stdout or file:PATH',
       '1:27 error bad-output webhooks are not available in this version: use stdout or file:PATH',
     ]);
+  });
+
+  test('at least one source that this version has must be named', () => {
+    const nothing = 'error bad-value sources must name at least one of audit, fsnotify and logs';
+    expect(told(load('sources: []'))).toEqual([`1:10 ${nothing}`]);
+    expect(told(load('sources: [pcap]'))).toEqual([
+      '1:11 warning not-available the source pcap is not available in this version',
+      `1:10 ${nothing}`,
+    ]);
+    const { config } = load('sources: [logs, inventory, fsnotify]\nlogs: {enabled: false}');
+    expect(config?.sources).toEqual(['fsnotify', 'logs']);
+    expect(enabledSources(config!)).toEqual(['fsnotify']);
   });
 
   test('kernel rules are checked by whom the caller names', () => {
