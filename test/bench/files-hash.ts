@@ -35,6 +35,8 @@ export interface HashOptions {
   readonly hasAide: boolean;
   /** The kernel's audit, as it was before an agent ran. */
   readonly restore: () => void;
+  /** What was measured until then is still told. */
+  readonly failed: (error: unknown) => void;
   readonly progress: (text: string) => void;
 }
 
@@ -132,8 +134,12 @@ export async function measureHashing(options: HashOptions): Promise<HashSample[]
   for (let round = 0; round < options.rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {
       options.progress(`files, hashing: round ${round + 1} of ${options.rounds}, ${i + 1} of ${contenders.length}`);
-      const costs = await contenders[(i + round) % contenders.length]!();
-      for (const [what, cost] of costs) samples.push({ what, round, ...cost });
+      try {
+        const costs = await contenders[(i + round) % contenders.length]!();
+        for (const [what, cost] of costs) samples.push({ what, round, ...cost });
+      } catch (error) {
+        options.failed(error);
+      }
     }
   }
   rmSync(directory, { recursive: true, force: true });

@@ -21,6 +21,8 @@ export interface WatchOptions {
   readonly warmUp: Workload;
   readonly workloads: readonly (Workload & { readonly name: string })[];
   readonly progress: (text: string) => void;
+  /** What was measured until then, and the other configurations, are still told. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** One beginning of one configuration. */
@@ -88,8 +90,10 @@ export async function measureWatching(
           changes.push({ ...at, workload: workload.name, ...(await change(workload, watcher, options.directory)) });
           empty(options.directory);
         }
-        await watcher?.stop();
+      } catch (error) {
+        options.failed(error);
       } finally {
+        await watcher?.stop();
         kernel.restore();
       }
     }

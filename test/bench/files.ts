@@ -47,13 +47,14 @@ export async function measureFiles(kernel: KernelState, options: FilesOptions): 
   ];
   const idleMs = isQuick ? 5_000 : 20_000;
   const watching = await measureWatching(kernel, configurations, {
-    ...{ rounds, directory: watched, idleMs, progress },
+    ...{ rounds, directory: watched, idleMs, progress, failed },
     warmUp: { operation: 'create', rate: 0, count: isQuick ? 2_000 : 10_000 },
     workloads: workloads(isQuick),
   });
   const tree = isQuick ? { small: 2_000, large: 20 } : { small: 10_000, large: 100 };
   const hasAide = isThere(AIDE, 'aide');
-  const hashing = await measureHashing({ rounds, tree, rules, hasAide, restore: () => kernel.restore(), progress });
+  const restore = (): void => kernel.restore();
+  const hashing = await measureHashing({ rounds, tree, rules, hasAide, restore, progress, failed });
   rmSync(directory, { recursive: true, force: true });
   return { paths, idleMs, tree, ...watching, hashing };
 }
@@ -65,6 +66,10 @@ function workloads(isQuick: boolean): WatchOptions['workloads'] {
     { name: 'create and write, 1000/s', operation: 'create', rate: 1_000, count: 10_000 * scale },
     { name: 'create and write, flat out', operation: 'create', rate: 0, count: 20_000 * scale },
   ];
+}
+
+function failed(error: unknown): void {
+  console.error(`bench: left out: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 function isThere(program: string, name: string): boolean {

@@ -206,13 +206,13 @@ class LogCounter {
   }
 }
 
-export interface Heartbeat {
+interface Heartbeat {
   readonly audit: { events: number; missing: number; incomplete: number; kernelLost: number; ringDropped: number };
   readonly pipeline: { alerts: number };
   readonly files?: FileCounters;
 }
 
-export interface FileCounters {
+interface FileCounters {
   readonly told: number;
   readonly overflows: number;
   readonly dropped: number;
