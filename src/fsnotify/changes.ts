@@ -15,6 +15,8 @@ const QUIET_MS = 50;
 const OPEN_QUIET_MS = 1_000;
 const MOST_MS = 2_000;
 const PENDING_MAX = 10_000;
+/** How long is told at once, with what is behind it. */
+const SLICE_MS = 10;
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
@@ -53,7 +55,7 @@ export class Changes {
   /** Something happened to a name, if it's covered. */
   touch(node: DirectoryNode, name: string, mask: number, doing: Doing, nowMs: number): void {
     if (!this.set.covers(node.pathOf(name))) return;
-    let pending = node.pending.get(name);
+    let pending = node.pending?.get(name);
     if (pending !== undefined && pending.doing.pid !== doing.pid && pending.doing.pid !== 0 && doing.pid !== 0) {
       this.flush(pending);
       pending = undefined;
@@ -65,6 +67,7 @@ export class Changes {
     }
     if (pending === undefined) {
       pending = { node, name, mask: 0, doing, merged: false, firstMs: nowMs, lastMs: nowMs };
+      node.pending ??= new Map();
       node.pending.set(name, pending);
       this.pending.add(pending);
     } else if (pending.doing.teller === 'scan' && doing.teller !== 'scan') {
@@ -77,12 +80,15 @@ export class Changes {
     if (oldest !== undefined) this.flush(oldest);
   }
 
-  /** Tells what is quiet. */
+  /** Tells what is quiet, or as much of it as a while allows. */
   flushQuiet(nowMs: number): void {
+    const endMs = performance.now() + SLICE_MS;
     for (const pending of this.pending) {
       const isOpen = (pending.mask & (MASK.modify | MASK.closeWrite | MASK.create)) === MASK.modify;
       const quietMs = isOpen ? OPEN_QUIET_MS : QUIET_MS;
-      if (nowMs - pending.lastMs >= quietMs || nowMs - pending.firstMs >= MOST_MS) this.flush(pending);
+      if (nowMs - pending.lastMs < quietMs && nowMs - pending.firstMs < MOST_MS) continue;
+      this.flush(pending);
+      if (performance.now() >= endMs) return;
     }
   }
 
@@ -91,11 +97,11 @@ export class Changes {
   }
 
   flushDirectory(node: DirectoryNode): void {
-    for (const pending of node.pending.values()) this.flush(pending);
+    if (node.pending !== undefined) for (const pending of node.pending.values()) this.flush(pending);
   }
 
   flushName(node: DirectoryNode, name: string, now?: Stat | 'unseen'): void {
-    const pending = node.pending.get(name);
+    const pending = node.pending?.get(name);
     if (pending !== undefined) this.flush(pending, now);
   }
 
@@ -103,7 +109,8 @@ export class Changes {
   private flush(pending: Pending, given?: Stat | 'unseen'): void {
     const { node, name, mask, doing } = pending;
     this.pending.delete(pending);
-    node.pending.delete(name);
+    node.pending?.delete(name);
+    if (node.pending?.size === 0) node.pending = undefined;
     const path = node.pathOf(name);
     const now = given === 'unseen' ? undefined : (given ?? look(path));
     const before = node.entries.get(name);

@@ -17,7 +17,7 @@ const COLUMNS = 4;
 const NAME = 3;
 /** More bytes than a name has in safe text. */
 const NAME_BYTES = 8_192;
-const GROWTH = 1.5;
+const GROWTH = 1.25;
 const NO_ROWS = new Float64Array(0);
 const NO_BYTES = new Uint8Array(0);
 /** The name that is looked for. */

@@ -16,6 +16,8 @@ const LIST_MAX = 65_536;
 /** The kernel takes no longer path. */
 const PATH_MAX = 4_095;
 const DIRECTORIES_MAX = 1_000_000;
+/** So many names are sorted at once. */
+const RUN = 4_096;
 const ENOENT = 2;
 const ENOTDIR = 20;
 const ELOOP = 40;
@@ -101,17 +103,26 @@ export async function* survey(options: SurveyOptions): AsyncGenerator<Surveyed, 
       continue;
     }
     const entries = new Map<string, Seen>();
+    const runs: string[][] = [[]];
     try {
       while (listing.isOpen && entries.size < LIST_MAX) {
-        for (const { name, ...seen } of listing.next()) entries.set(name, seen);
-        if (slices.isOver) await slices.pause();
+        for (const { name, ...seen } of listing.next()) {
+          if (!entries.has(name)) runs.at(-1)!.push(name);
+          entries.set(name, seen);
+        }
+        if (runs.at(-1)!.length >= RUN) {
+          runs.at(-1)!.sort();
+          runs.push([]);
+        }
+        await slices.pause();
       }
     } finally {
       listing.close();
     }
     if (!listing.isWhole) onUnread?.(path, undefined);
+    runs.at(-1)!.sort();
     const below: string[] = [];
-    for (const name of [...entries.keys()].sort()) {
+    for (const name of inOrder(runs)) {
       if (slices.isOver) await slices.pause();
       const seen = entries.get(name)!;
       const child = path === '/' ? `/${name}` : `${path}/${name}`;
@@ -119,5 +130,19 @@ export async function* survey(options: SurveyOptions): AsyncGenerator<Surveyed, 
       if (area.covers(child)) yield { path: child, seen };
     }
     stack.push(...below.reverse());
+  }
+}
+
+/** The names of all runs, each of which is in order. */
+function* inOrder(runs: readonly (readonly string[])[]): Generator<string> {
+  const at = runs.map(() => 0);
+  for (;;) {
+    let first = -1;
+    for (let i = 0; i < runs.length; i++) {
+      const name = runs[i]![at[i]!];
+      if (name !== undefined && (first < 0 || name < runs[first]![at[first]!]!)) first = i;
+    }
+    if (first < 0) return;
+    yield runs[first]![at[first]!++]!;
   }
 }

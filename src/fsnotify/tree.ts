@@ -53,7 +53,8 @@ export class DirectoryNode {
   former: Former | undefined;
   readonly children = new Map<string, DirectoryNode>();
   readonly entries = new Entries();
-  readonly pending = new Map<string, Pending>();
+  /** Absent where there are none, as in most. */
+  pending: Map<string, Pending> | undefined;
 
   constructor(parent: DirectoryNode | undefined, name: string, share: Share, base = '') {
     this.parent = parent;
