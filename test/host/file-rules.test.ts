@@ -125,7 +125,7 @@ const EVERYDAY: readonly string[] = [
   'dpkg -i /var/cache/puppy-test-2.deb',
   'useradd --create-home --shell /bin/sh ann',
   'usermod --comment Ann ann',
-  'su ann -c "cd; echo one > notes; sed -i s/one/two/ notes; echo three > .notes.new; mv .notes.new notes"',
+  'su ann -c "cd; echo one > .vimrc; sed -i s/one/two/ .vimrc; echo three > .vimrc.new; mv .vimrc.new .vimrc"',
   'userdel --remove ann',
   'logrotate --force --state /tmp/logrotate.state /var/cache/logrotate.conf',
 ];
@@ -135,7 +135,7 @@ test('everyday work is quiet; a package’s program that is replaced by hand is 
     `${BUILDS}
     i=0; while [ $i -lt 100 ]; do echo $i; i=$((i+1)); done > /var/log/puppy-test.log
     echo '/var/log/puppy-test.log { rotate 1\ncompress\ncreate 640 root adm\n}' > /var/cache/logrotate.conf`,
-    { rules: join(import.meta.dir, '../../rules.d') },
+    { rules: join(import.meta.dir, '../../rules.d'), args: ['--events'] },
   );
   for (const script of EVERYDAY) await does(script);
   await quiet();
@@ -145,6 +145,11 @@ test('everyday work is quiet; a package’s program that is replaced by hand is 
       .map(line => [text(line, 'rule.name'), text(line, 'file.path'), text(line, 'process.command_line')])
       .filter(([title]) => title !== 'Cron table or job script written');
   expect(loud()).toEqual([]);
+  const stateOf = (path: string): unknown[] =>
+    run.lines().flatMap(line => (text(line, 'file.path') === path ? [text(line, 'puppy.file.package.state')] : []));
+  expect(stateOf('/usr/bin/puppy-test-tool')).toEqual(['installing', 'installing']);
+  for (const path of ['/home/ann/.vimrc', '/var/log/puppy-test.log.1.gz', '/etc/shadow'])
+    expect(stateOf(path).length, path).toBeGreaterThan(0);
 
   await does('printf "#!/bin/sh\\necho mine\\n" > /usr/bin/puppy-test-tool');
   await quiet();
