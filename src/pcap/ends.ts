@@ -85,8 +85,9 @@ export class Ends {
     return communityId(this.protocol, source!, destination!, sourcePort, destinationPort);
   }
 
-  /** One end of both is the same: what address translation leaves of a connection. */
+  /** One end of both is the same: what address translation leaves of a connection. ICMP's identifier is translated too. */
   sharesEnd(other: Ends): boolean {
+    if (this.#isIcmp) return this.sourceKey === other.sourceKey || this.destinationKey === other.destinationKey;
     return (
       this.#raw(this.sourceFirst) === other.#raw(other.sourceFirst) ||
       this.#raw(!this.sourceFirst) === other.#raw(!other.sourceFirst)
