@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test';
 import { addressBytes } from '../../src/core/address.ts';
 import { Decoder } from '../../src/pcap/decode.ts';
-import { Lookups } from '../../src/pcap/dns/lookups.ts';
 import { parseDns } from '../../src/pcap/dns/message.ts';
 import { NameMemory } from '../../src/pcap/dns/names.ts';
-import { DnsStreams } from '../../src/pcap/dns/streams.ts';
+import { DnsReader } from '../../src/pcap/dns/reader.ts';
 import { FlowTable } from '../../src/pcap/flows.ts';
 import { parseHttpRequest } from '../../src/pcap/http-request.ts';
 import { LINK } from '../../src/pcap/link.ts';
+import { sightOf } from '../../src/pcap/sight.ts';
 import { parseClientHello } from '../../src/pcap/tls/client-hello.ts';
 import { ja4 } from '../../src/pcap/tls/ja4.ts';
 import { message, name, question, record, TYPE } from './dns-bytes.ts';
@@ -103,9 +103,8 @@ const links = Object.values(LINK);
 test('frames, flows and the DNS in them', () => {
   const decoder = new Decoder();
   const flows = new FlowTable(512);
-  const streams = new DnsStreams();
-  const lookups = new Lookups();
   const names = new NameMemory(256);
+  const dns = new DnsReader(names);
   let told = 0;
   let outside = 0;
   for (let i = 0; i < INPUTS; i++) {
@@ -116,13 +115,8 @@ test('frames, flows and the DNS in them', () => {
     const timeMs = i * 10;
     const flow = flows.see(packet, timeMs, random(4), () => told++);
     if (flow === undefined) continue;
-    const see = (own: Buffer, start: number, end: number) => {
-      const got = parseDns(own, start, end, 'dns');
-      if (got === undefined) return;
-      if (lookups.answers(flow.ends.key, got, timeMs)) names.learn(flow.ends.key, got, timeMs);
-    };
-    if (packet.flags >= 0) streams.see(flow.ends.key, packet, timeMs, see);
-    else see(packet.bytes, packet.payloadAt, packet.payloadEnd);
+    dns.see(packet, flow, flow.ends.key, timeMs, () => told++);
+    sightOf(packet.bytes, packet.payloadAt, packet.payloadEnd);
   }
   expect([outside, flows.size <= 512, names.size <= 256, told > 0]).toEqual([0, true, true, true]);
 }, 3_600_000);
