@@ -4,7 +4,7 @@ import type { Module } from '../core/event.ts';
 import type { RuleInfo } from '../core/match.ts';
 import type { Condition, Item, Rule, SelectionNode, Test } from './ast.ts';
 import { ruleItems } from './ast.ts';
-import { canonicalName, FIELDS, fieldNames, isFileStream, isRecordField, type Stream } from './fields.ts';
+import { canonicalName, FIELDS, fieldNames, isRecordField, type Stream } from './fields.ts';
 import { feedOf, streamsOf } from './logsource.ts';
 import { mergeNeeds, type Needs, NO_NEEDS, needsOf } from './needs.ts';
 import { nearestWord, type Range } from './problem.ts';
@@ -31,12 +31,16 @@ export interface FieldProblem {
   readonly help?: string;
 }
 
-/** Which source tells of what a rule is about. */
-function sourceOf(stream: Stream): Module {
-  if (stream === 'log') return 'logs';
-  // The watcher is not told of reads: audit is asked for them.
-  return isFileStream(stream) && stream !== 'file_access' ? 'fsnotify' : 'audit';
-}
+/** Which source tells of what a rule is about; of changed files the watcher does, which is not told of reads. */
+const SOURCES: Readonly<Record<string, Module>> = {
+  exec: 'audit',
+  network: 'audit',
+  record: 'audit',
+  file_access: 'audit',
+  dns: 'pcap',
+  log: 'logs',
+};
+const sourceOf = (stream: Stream): Module => SOURCES[stream] ?? 'fsnotify';
 
 /** `sources`: those that run; all of them without. */
 export function verdictOf(rule: Rule, sources?: readonly Module[]): Verdict {
