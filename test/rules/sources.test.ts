@@ -37,7 +37,7 @@ test('one that any of them feeds can; without a list, all do', () => {
 });
 
 test('what keeps it from firing anywhere is told first', () =>
-  expect(verdictOf(made({ category: 'dns_query' }), ['logs'])).toMatchObject({
+  expect(verdictOf(made({ category: 'webserver' }), ['logs'])).toMatchObject({
     canFire: false,
-    reason: 'no source feeds DNS messages yet',
+    reason: 'no source feeds web server logs yet',
   }));
