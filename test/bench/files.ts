@@ -8,6 +8,7 @@ import { measureWatching, type WatchOptions, type WatchResults } from './files-w
 import { agentWatching, agentWithoutFiles, INOTIFYWAIT, inotifywait, nobody } from './files-watchers.ts';
 import type { KernelState } from './kernel.ts';
 import { BUILD } from './programs.ts';
+import { killReaders } from './readers.ts';
 
 /** What an administrator would watch, as far as it is there. */
 const PATHS = ['/etc', '/usr', '/var/www'];
@@ -68,7 +69,9 @@ function workloads(isQuick: boolean): WatchOptions['workloads'] {
   ];
 }
 
+/** Whatever runs of it doesn't meet the next one. */
 function failed(error: unknown): void {
+  killReaders();
   console.error(`bench: left out: ${error instanceof Error ? error.message : String(error)}`);
 }
 
