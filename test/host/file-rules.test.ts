@@ -88,8 +88,7 @@ test('each of SigmaHQ’s rules over files fires at what it looks for, and not a
   expect(FIRES.map(([title]) => title)).toEqual(sigmaTitles());
   const { run, does, quiet, alerts } = await world(`${foldersOf([...FIRES, ...QUIET])}; rm -f /etc/doas.conf`, {
     rules: SIGMA,
-    // The watcher alone says who.
-    args: ['--source', 'fsnotify', '--min-level', 'low'],
+    args: ['--min-level', 'low'],
     config: `fsnotify: {paths: [/etc/**, /root/.config/**, /srv/**, /tmp/**, /usr/local/**, /var/log/**], exclude: []}`,
   });
   const URL = server.url.href;
