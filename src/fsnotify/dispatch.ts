@@ -140,7 +140,9 @@ export class Dispatch {
   ): void {
     const path = node.pathOf(name);
     const replaced = node.children.get(name);
-    if (replaced !== undefined) this.walk.gone(replaced, doing, 'gone');
+    // A look may have found it already.
+    const isKnown = replaced !== undefined && isDirectory && this.walk.isPresent(replaced);
+    if (replaced !== undefined && !isKnown) this.walk.gone(replaced, doing, 'gone');
     this.changes.flushName(node, name, 'unseen');
     const now = look(path);
     this.changes.renamed(path, previousPath, move?.entry, doing, now);

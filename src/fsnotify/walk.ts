@@ -106,6 +106,12 @@ export class Walk {
     return false;
   }
 
+  /** Whether what is at its path is this directory. */
+  isPresent(node: DirectoryNode): boolean {
+    const watched = this.parts.reader.watch(node.path, this.maskOf(node.path));
+    return typeof watched !== 'number' && watched.id === node.id;
+  }
+
   /** Works for a while. */
   slice(nowMs: () => number): void {
     const end = nowMs() + SLICE_MS;
@@ -152,11 +158,12 @@ export class Walk {
     if (existing !== undefined) this.forget(existing);
     const other = tree.get(id);
     if (other !== undefined) {
-      const there = reader.watch(other.path, this.maskOf(other.path));
-      if (typeof there !== 'number' && there.id === id) {
+      if (this.isPresent(other)) {
         this.aliases++;
         return undefined;
       }
+      // It's this one, moved: its number stays in use.
+      tree.setId(other, 0);
       this.forget(other);
     }
     const node = tree.add(id, parent, name);

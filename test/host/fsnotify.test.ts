@@ -346,6 +346,30 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     expect(run.losses[0]!.count).toBe(run.source.counters().dropped);
     expect(new Set(seen.map(one => one.path)).size).toBe(500);
   });
+
+  test('a large directory that changes while it is compared: what changed is told, and nothing else', async () => {
+    const setup =
+      'for i in $(seq 60); do mkdir w/old$i w/moved$i; : > w/old$i/in; : > w/moved$i/in; : > w/gone$i; done';
+    const run = await begin(`seq -f w/stays%g 3000 | xargs touch; ${setup}`, { ringBytes: 4096 });
+    // The agent, which waits here, loses something; what is done then is done while it compares.
+    sh(run, 'seq -f w/lost%g 300 | xargs touch; rm w/gone60; rm -r w/old60');
+    const script =
+      'for i in $(seq 59); do : > w/made$i; mkdir w/new$i; : > w/new$i/in; rm w/gone$i; mv w/moved$i w/there$i; done';
+    expect(await Bun.spawn(['sh', '-ec', script], { cwd: run.dir }).exited).toBe(0);
+    const seen = await quiet(run);
+    expect(run.source.counters().dropped).toBeGreaterThan(0);
+    const told = (...kinds: string[]): Set<string> =>
+      new Set(seen.flatMap(({ kind, path }) => (kinds.includes(kind) ? path.slice(run.dir.length + 3) : [])));
+    const all = (...names: string[]): string[] =>
+      Array.from({ length: 59 }, (_, i) => names.map(name => name.replace('%', String(i + 1)))).flat();
+    const [deleted, made] = [told('deleted'), told('created', 'renamed', 'modified')];
+    const removed = ['old60', 'old60/in', 'gone60', ...all('gone%')];
+    expect(removed.filter(path => !deleted.has(path))).toEqual([]);
+    const moved = new Set([...removed, ...all('moved%', 'moved%/in')]);
+    expect([...deleted].filter(path => !moved.has(path))).toEqual([]);
+    expect(all('lost%', 'made%', 'new%', 'new%/in', 'there%').filter(path => !made.has(path))).toEqual([]);
+    expect([...made].filter(path => /^(stays|old|moved|gone)/.test(path))).toEqual([]);
+  }, 20_000);
 });
 
 describe.each(BACKENDS)('%s: mounts', (_, options) => {
