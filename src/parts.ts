@@ -7,6 +7,7 @@ import { createDeliver, type DeliverCounters } from './output/deliver.ts';
 import { type EcsOptions, ecsContext } from './output/ecs/context.ts';
 import { LossWindows } from './output/ecs/loss-windows.ts';
 import type { Outputs } from './output/outputs.ts';
+import { NameMemory } from './pcap/dns/names.ts';
 import { createPipeline, type Pipeline, pass, type Stages } from './pipeline.ts';
 import { enrich } from './proc/enrich.ts';
 import type { HostFacts } from './proc/facts.ts';
@@ -56,6 +57,7 @@ export function createParts(options: PartsOptions): Parts {
   const context = ecsContext({ ...options.ecs, overlappingLoss: timeMs => windows.overlapping(timeMs) });
   const write = createDeliver(options.outputs, context, options.events);
   const table = new ProcessTable(options.facts, { capacity: options.cacheEntries });
+  const names = new NameMemory();
   const { onEvent, onAlert } = options;
   const judge = new Judge({
     terms: options.terms,
@@ -64,7 +66,7 @@ export function createParts(options: PartsOptions): Parts {
   let { ruleset } = options;
   judge.setRules(ruleset.rules, options.correlations);
   const stages: Stages = {
-    enrich: observation => enrich(observation, table),
+    enrich: observation => enrich(observation, table, names),
     evaluate: event => ruleset.evaluate(event),
     judge: (event, matches) => judge.judge(event, matches),
     deliver: (event, alerts) => {

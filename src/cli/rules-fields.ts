@@ -11,7 +11,13 @@ import { type Column, table, tabSeparated } from './table.ts';
 
 const FORMATS = ['table', 'tsv', 'json'] as const;
 /** What a rule writes to be asked about the stream's events. */
-const LOGSOURCE = { exec: 'process_creation', network: 'network_connection', record: 'auditd', log: 'logs' } as const;
+const LOGSOURCE = {
+  exec: 'process_creation',
+  network: 'network_connection',
+  dns: 'dns',
+  record: 'auditd',
+  log: 'logs',
+} as const;
 const logsourceOf = (stream: Stream): string => (isFileStream(stream) ? stream : LOGSOURCE[stream]);
 
 export interface FieldRow {
@@ -39,7 +45,15 @@ export function rulesFields(argv: readonly string[], io: Io): number {
 function streamsNamed(name: string): readonly Stream[] {
   const streams = [...streamsOf({ category: name }), ...streamsOf({ service: name })];
   if (streams.length > 0) return streams;
-  const names = [LOGSOURCE.exec, LOGSOURCE.network, ...FILE_STREAM_NAMES, LOGSOURCE.record, ...LOG_SERVICES];
+  const names = [
+    LOGSOURCE.exec,
+    LOGSOURCE.network,
+    'dns',
+    'dns_query',
+    ...FILE_STREAM_NAMES,
+    LOGSOURCE.record,
+    ...LOG_SERVICES,
+  ];
   const near = didYouMean(name, names);
   const feed = feedOf({ category: name });
   const why =
@@ -50,7 +64,7 @@ function streamsNamed(name: string): readonly Stream[] {
 /** Of the streams, else of all; then audit's own names, which are many, are one row. */
 export function fieldRows(streams?: readonly Stream[]): FieldRow[] {
   const rows = new Map<string, { names: string[]; logsources: string[]; why?: string }>();
-  for (const stream of ['exec', 'network', ...FILE_STREAM_NAMES, 'log'] as const) {
+  for (const stream of ['exec', 'network', 'dns', ...FILE_STREAM_NAMES, 'log'] as const) {
     if (streams !== undefined && !streams.includes(stream)) continue;
     for (const name of fieldNames(stream)) {
       const canonical = canonicalName(name);

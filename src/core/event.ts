@@ -316,6 +316,46 @@ export interface FileEvent extends EventBase {
   readonly teller: FileTeller;
 }
 
+export interface DnsQuestion {
+  readonly name: string;
+  /** `A`, `TXT`, `TYPE65280`. */
+  readonly type: string;
+  readonly class: string;
+}
+
+export interface DnsAnswer extends DnsQuestion {
+  readonly ttl: number;
+  /** As text; absent for types that aren't told apart. */
+  readonly data?: string;
+  /** The name that it leads to, and the addresses that it gives. */
+  readonly target?: string;
+  readonly addresses?: readonly string[];
+}
+
+/** One DNS message. Names are as on the wire: bytes that aren't printable ASCII are `\\DDD`. */
+export interface DnsFacts {
+  /** DNS itself, multicast DNS, LLMNR. */
+  readonly protocol: 'dns' | 'mdns' | 'llmnr';
+  readonly id: number;
+  readonly opCode: string;
+  readonly flags: readonly string[];
+  readonly questions: readonly DnsQuestion[];
+  readonly answers: readonly DnsAnswer[];
+  /** Of an answer: `NOERROR`, `NXDOMAIN`. */
+  readonly responseCode?: string;
+}
+
+export interface DnsEvent extends EventBase {
+  readonly kind: 'dns_query' | 'dns_answer';
+  readonly process?: Process;
+  /** Who asked. */
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly family: 'ipv4' | 'ipv6';
+  readonly transport: 'tcp' | 'udp';
+  readonly dns: DnsFacts;
+}
+
 /** A container came or went. */
 export interface ContainerEvent extends EventBase {
   readonly kind: 'container_started' | 'container_stopped';
@@ -328,6 +368,7 @@ export type HostEvent =
   | ExecFailedEvent
   | NetworkEvent
   | FileEvent
+  | DnsEvent
   | AuditRecordEvent
   | ExitEvent
   | ContainerEvent;

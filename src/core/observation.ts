@@ -3,6 +3,7 @@
 import type {
   AgentEvent,
   AuditRecordEvent,
+  DnsEvent,
   Endpoint,
   EventBase,
   FileFacts,
@@ -91,6 +92,14 @@ export interface FileObservation extends ObservationBase {
   readonly teller: FileTeller;
 }
 
+/** A DNS message that was seen on its way. */
+export interface DnsObservation extends ObservationBase, Omit<DnsEvent, keyof ObservationBase | 'process'> {
+  /** Who asked, where that is known. */
+  readonly task?: TaskFacts;
+  /** Of an answer: its question was seen before, so that it isn't made up by anybody. */
+  readonly isAsked?: boolean;
+}
+
 /** A process ended (exit_group): feeds the process table. */
 export interface ExitObservation extends ObservationBase {
   readonly kind: 'exit';
@@ -103,6 +112,7 @@ export type HostObservation =
   | ExecFailedObservation
   | NetworkObservation
   | FileObservation
+  | DnsObservation
   | AuditRecordObservation
   | ExitObservation;
 

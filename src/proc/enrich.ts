@@ -2,6 +2,8 @@
 
 import type {
   AuditRecordEvent,
+  DnsEvent,
+  Endpoint,
   ExecEvent,
   ExecFailedEvent,
   ExitEvent,
@@ -16,20 +18,25 @@ import type {
 import type { Mutable } from '../core/mutable.ts';
 import type {
   AuditRecordObservation,
+  DnsObservation,
   FileObservation,
   HostObservation,
   NetworkObservation,
   ObservationBase,
   TaskFacts,
 } from '../core/observation.ts';
+import type { NameMemory } from '../pcap/dns/names.ts';
 import { managerOf } from './package-managers.ts';
 import { namespaceEffect } from './roots.ts';
 import type { ProcessTable } from './table.ts';
 
+/** Of names: whose resolver answered. */
+const HOST = '';
+
 type EventBase = Omit<ExecEvent, 'kind' | 'process'>;
 
 /** The event of an observation; the table learns from it. Observations must come in the order of their events. */
-export function enrich(o: HostObservation, table: ProcessTable): HostEvent {
+export function enrich(o: HostObservation, table: ProcessTable, names?: NameMemory): HostEvent {
   switch (o.kind) {
     case 'exec': {
       const process = table.exec(o);
@@ -57,7 +64,10 @@ export function enrich(o: HostObservation, table: ProcessTable): HostEvent {
     case 'accept':
     case 'bind':
     case 'listen':
-      return network(o, table);
+      return network(o, table, names);
+    case 'dns_query':
+    case 'dns_answer':
+      return dns(o, table, names);
     case 'created':
     case 'modified':
     case 'renamed':
@@ -71,15 +81,38 @@ export function enrich(o: HostObservation, table: ProcessTable): HostEvent {
   }
 }
 
-function network(o: NetworkObservation, table: ProcessTable): NetworkEvent {
+function network(o: NetworkObservation, table: ProcessTable, names: NameMemory | undefined): NetworkEvent {
   const process = o.task === undefined ? undefined : actor(o, o.task, table);
   const event: Mutable<NetworkEvent> = extend<NetworkEvent>(base(o, process && table), { kind: o.kind });
   if (process !== undefined) event.process = process;
   if (o.source !== undefined) event.source = o.source;
-  if (o.destination !== undefined) event.destination = o.destination;
+  if (o.destination !== undefined) event.destination = withName(o, o.destination, names);
   if (o.family !== undefined) event.family = o.family;
   if (o.transport !== undefined) event.transport = o.transport;
   if (o.via !== undefined) event.via = o.via;
+  return event;
+}
+
+/** The name that led to the address, where an answer said so; a port of the host itself needs none. */
+function withName({ kind, timeMs }: NetworkObservation, end: Endpoint, names: NameMemory | undefined): Endpoint {
+  if (kind !== 'connect' || end.ip === undefined || end.domain !== undefined) return end;
+  const [domain] = names?.names(HOST, end.ip, timeMs) ?? [];
+  return domain === undefined ? end : { ...end, domain };
+}
+
+function dns(o: DnsObservation, table: ProcessTable, names: NameMemory | undefined): DnsEvent {
+  const { source, destination, family, transport, dns, isAsked } = o;
+  if (isAsked === true && dns.protocol === 'dns') names?.learn(HOST, dns, o.timeMs);
+  const process = o.task && actor(o, o.task, table);
+  const event: Mutable<DnsEvent> = extend<DnsEvent>(base(o, process && table), {
+    kind: o.kind,
+    source,
+    destination,
+    family,
+    transport,
+    dns,
+  });
+  if (process !== undefined) event.process = process;
   return event;
 }
 

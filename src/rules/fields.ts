@@ -4,6 +4,7 @@
 import type {
   Container,
   Credentials,
+  DnsEvent,
   FileEvent,
   FileFacts,
   FileState,
@@ -37,7 +38,7 @@ export type FileStream = keyof typeof FILE_STREAMS;
 export const FILE_STREAM_NAMES = Object.keys(FILE_STREAMS) as FileStream[];
 
 /** What a rule's events come from: process starts, connections, files, single audit records, or lines of logs. */
-export type Stream = 'exec' | 'network' | FileStream | 'record' | 'log';
+export type Stream = 'exec' | 'network' | 'dns' | FileStream | 'record' | 'log';
 
 export interface Field {
   readonly name: string;
@@ -177,6 +178,41 @@ const NETWORK_FIELDS: Readonly<Record<string, FromNetwork>> = {
   'network.direction': ({ kind }, out) => out.add(kind === 'connect' ? 'egress' : 'ingress'),
 };
 
+type FromDns = (event: DnsEvent, out: Values) => void;
+
+/** Told by answers alone: a rule that reads one is asked about answers, any other about queries. */
+const ANSWER_FIELDS: Readonly<Record<string, FromDns>> = {
+  'dns.answers.name': ({ dns }, out) => out.addAll(dns.answers.map(({ name }) => name)),
+  'dns.answers.type': ({ dns }, out) => out.addAll(dns.answers.map(({ type }) => type)),
+  'dns.answers.data': ({ dns }, out) => out.addAll(dns.answers.flatMap(({ data }) => data ?? [])),
+  'dns.answers.ttl': ({ dns }, out) => out.addAll(dns.answers.map(({ ttl }) => String(ttl))),
+  'dns.resolved_ip': ({ dns }, out) => out.addAll(dns.answers.flatMap(({ addresses = [] }) => addresses)),
+  'dns.response_code': ({ dns }, out) => out.add(dns.responseCode),
+};
+
+const DNS_FIELDS: Readonly<Record<string, FromDns>> = {
+  ...ANSWER_FIELDS,
+  'dns.id': ({ dns }, out) => out.addNumber(dns.id),
+  'dns.op_code': ({ dns }, out) => out.add(dns.opCode),
+  'dns.header_flags': ({ dns }, out) => out.addAll(dns.flags),
+  'dns.question.name': ({ dns }, out) => out.addAll(dns.questions.map(({ name }) => name)),
+  'dns.question.type': ({ dns }, out) => out.addAll(dns.questions.map(({ type }) => type)),
+  'dns.question.class': ({ dns }, out) => out.addAll(dns.questions.map(({ class: value }) => value)),
+  'network.protocol': ({ dns }, out) => out.add(dns.protocol),
+  'network.transport': ({ transport }, out) => out.add(transport),
+  'network.type': ({ family }, out) => out.add(family),
+  'source.ip': ({ source }, out) => out.add(ip(source.ip)),
+  'source.port': ({ source }, out) => out.addNumber(source.port),
+  'destination.ip': ({ destination }, out) => out.add(ip(destination.ip)),
+  'destination.port': ({ destination }, out) => out.addNumber(destination.port),
+};
+
+export const isDnsEvent = (event: HostEvent): event is DnsEvent =>
+  event.kind === 'dns_query' || event.kind === 'dns_answer';
+
+/** Whether only a DNS answer has the field. */
+export const isAnswerField = (name: string): boolean => Object.hasOwn(ANSWER_FIELDS, canonicalName(name));
+
 type FromState = (state: FileState, out: Values) => void;
 type FromFile = (file: FileFacts, out: Values) => void;
 
@@ -247,6 +283,12 @@ const SIGMA_NAMES: Readonly<Record<string, string>> = {
   SourcePort: 'source.port',
   SourceHostname: 'source.domain',
   Protocol: 'network.transport',
+  QueryName: 'dns.question.name',
+  query: 'dns.question.name',
+  record_type: 'dns.question.type',
+  answer: 'dns.answers.data',
+  QueryResults: 'dns.answers.data',
+  QueryStatus: 'dns.response_code',
   TargetFilename: 'file.path',
   SourceFilename: 'puppy.file.previous.path',
   md5: 'file.hash.md5',
@@ -269,10 +311,8 @@ const NEVER: Readonly<Record<string, string>> = {
   ProcessGuid: 'use ProcessId',
   ParentProcessGuid: 'use ParentProcessId',
 };
-const NO_NAMES = 'destination names come from DNS answers, which no source reads yet';
 const NEVER_NETWORK: Readonly<Record<string, string>> = {
-  'destination.domain': NO_NAMES,
-  'source.domain': NO_NAMES,
+  'source.domain': 'nobody looks up who connects',
   DestinationPortName: 'use DestinationPort',
   SourcePortName: 'use SourcePort',
 };
@@ -298,6 +338,15 @@ function table(stream: Exclude<Stream, 'record'>): ReadonlyMap<string, Field> {
   for (const [name, collect] of Object.entries(EVENT_FIELDS)) fields.set(name, { name, collect });
   for (const [name, why] of Object.entries(NEVER)) fields.set(name, { name, why });
   if (stream === 'exec') return fields;
+  if (stream === 'dns') {
+    for (const [name, from] of Object.entries(DNS_FIELDS)) {
+      const collect: Collect = (event, out) => {
+        if (isDnsEvent(event)) from(event, out);
+      };
+      fields.set(name, { name, collect });
+    }
+    return fields;
+  }
   if (isFileStream(stream)) {
     const withContainer = (event: HostEvent): Container | undefined =>
       isFileEvent(event) ? event.container : undefined;
@@ -343,6 +392,7 @@ const FILES = Object.fromEntries(FILE_STREAM_NAMES.map(name => [name, FILE_TABLE
 export const FIELDS: Readonly<Record<Exclude<Stream, 'record'>, ReadonlyMap<string, Field>>> = {
   exec: table('exec'),
   network: table('network'),
+  dns: table('dns'),
   ...FILES,
   log: table('log'),
 };
@@ -351,6 +401,7 @@ export const FIELDS: Readonly<Record<Exclude<Stream, 'record'>, ReadonlyMap<stri
 export const LINE_FIELD: Readonly<Record<keyof typeof FIELDS, string>> = {
   exec: 'process.command_line',
   network: 'process.command_line',
+  dns: 'dns.question.name',
   file_event: 'file.path',
   file_change: 'file.path',
   file_rename: 'file.path',

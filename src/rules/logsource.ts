@@ -7,8 +7,6 @@ import { didYouMean } from './problem.ts';
 
 /** Categories and services of Sigma's taxonomy that a Linux host has, but that no source of ours feeds yet. */
 const NOT_FED_CATEGORIES: Readonly<Record<string, string>> = {
-  dns: 'DNS messages',
-  dns_query: 'DNS messages',
   process_termination: 'process ends',
   process_access: 'process accesses',
   driver_load: 'module loads',
@@ -29,6 +27,7 @@ export function feedOf({ category, product, service }: Logsource): Feed {
     return { notFed: `events of product "${product}" don't occur here` };
   if (category === 'process_creation' && service === undefined) return { stream: 'exec' };
   if (category === 'network_connection' && service === undefined) return { stream: 'network' };
+  if ((category === 'dns' || category === 'dns_query') && service === undefined) return { stream: 'dns' };
   const ofFiles = service === undefined ? FILE_STREAM_NAMES.find(name => name === category) : undefined;
   if (ofFiles !== undefined) return { stream: ofFiles };
   if (service === 'auditd' && category === undefined) return { stream: 'record' };
@@ -46,7 +45,14 @@ export function feedOf({ category, product, service }: Logsource): Feed {
       ? [
           'category',
           category,
-          ['process_creation', 'network_connection', ...FILE_STREAM_NAMES, ...Object.keys(NOT_FED_CATEGORIES)],
+          [
+            'process_creation',
+            'network_connection',
+            'dns',
+            'dns_query',
+            ...FILE_STREAM_NAMES,
+            ...Object.keys(NOT_FED_CATEGORIES),
+          ],
         ]
       : ['service', service!, ['auditd', ...LOG_SERVICES, ...Object.keys(NOT_FED_SERVICES)]];
   const help = didYouMean(name, known);

@@ -7,7 +7,7 @@ import { callsForRecord, whyNoRecord } from '../audit/kernel-rules/record-source
 import type { FileNeed } from '../audit/kernel-rules/watches.ts';
 import { ARCH } from '../audit/tables/arches.ts';
 import { syscallName, syscallNames, syscallNumber } from '../audit/tables/syscalls.ts';
-import type { Condition, Item, Rule, SelectionNode } from './ast.ts';
+import { type Condition, type Item, type Rule, ruleItems, type SelectionNode } from './ast.ts';
 import { accessOf } from './audit-access.ts';
 import { callConditions, globsOf } from './call-conditions.ts';
 import { canonicalName, isFileStream, type Stream } from './fields.ts';
@@ -26,6 +26,8 @@ export interface Needs {
   readonly keys: readonly string[];
   /** Record types of user space and of the kernel that no audit rule of ours brings: `ADD_USER`, `SERVICE_STOP`, `TTY`. */
   readonly recordTypes: readonly string[];
+  /** DNS messages. */
+  readonly dns: boolean;
   /** Changes of files. */
   readonly fsnotify: boolean;
   /** Lines of the host's logs. */
@@ -43,6 +45,7 @@ export const NO_NEEDS: Needs = {
   files: [],
   keys: [],
   recordTypes: [],
+  dns: false,
   fsnotify: false,
   logs: false,
   unasked: [],
@@ -54,6 +57,7 @@ const EXEC_RECORDS = new Set(['EXECVE', 'SYSCALL', 'CWD', 'PROCTITLE', 'BPRM_FCA
 export function needsOf(rule: Rule, stream: Stream): Needs {
   if (stream === 'exec') return { ...NO_NEEDS, exec: true };
   if (stream === 'network') return networkNeeds(rule);
+  if (stream === 'dns') return { ...NO_NEEDS, dns: true };
   if (stream === 'log') return { ...NO_NEEDS, logs: true };
   if (stream === 'file_access') return mergeNeeds(conjunctions(rule).map(accessNeeds));
   if (isFileStream(stream)) return { ...NO_NEEDS, fsnotify: true };
@@ -73,6 +77,7 @@ export function mergeNeeds(all: readonly Needs[]): Needs {
     files: [...files.keys()].sort().map(key => files.get(key)!),
     keys: texts(needs => needs.keys),
     recordTypes: texts(needs => needs.recordTypes),
+    dns: all.some(needs => needs.dns),
     fsnotify: all.some(needs => needs.fsnotify),
     logs: all.some(needs => needs.logs),
     unasked: texts(needs => needs.unasked),
@@ -83,7 +88,10 @@ function networkNeeds(rule: Rule): Needs {
   const wanted = conjunctions(rule).map(({ items }) => textsOf(items, 'Initiated').map(text => text.toLowerCase()));
   const all = wanted.some(texts => texts.length === 0);
   const has = (text: string): boolean => all || wanted.some(texts => texts.includes(text));
-  return { ...NO_NEEDS, connect: has('true'), accept: has('false') };
+  const readsName = ruleItems(rule).some(
+    ({ field }) => field !== undefined && canonicalName(field) === 'destination.domain',
+  );
+  return { ...NO_NEEDS, connect: has('true'), accept: has('false'), dns: readsName };
 }
 
 function recordNeeds(rule: Rule, { items, isMerged }: Way): Needs {

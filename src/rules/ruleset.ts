@@ -2,7 +2,7 @@
 
 import { FILE_KINDS, type HostEvent, type Module, type RecordView } from '../core/event.ts';
 import type { Match } from '../core/match.ts';
-import type { FieldBag, Item, itemsOf, Logsource, Rule } from './ast.ts';
+import { type FieldBag, type Item, type itemsOf, type Logsource, type Rule, ruleItems } from './ast.ts';
 import { type Access, accessOf, isAccess, meansEvents } from './audit-access.ts';
 import { Engine, KEYWORDS } from './engine.ts';
 import { explain } from './explain.ts';
@@ -15,6 +15,8 @@ import {
   FIELDS,
   FILE_STREAM_NAMES,
   FILE_STREAMS,
+  isAnswerField,
+  isDnsEvent,
   isFileEvent,
   LINE_FIELD,
   readsEvent,
@@ -58,6 +60,9 @@ class CompiledRuleset implements Ruleset {
   readonly #files: ReadonlyMap<string, readonly EventEngine[]>;
   readonly #records: RecordEngines;
   readonly #log: EventEngine;
+  readonly #dns: EventEngine;
+  /** Rules over DNS that read what only answers tell. */
+  readonly #ofAnswers: ReadonlySet<Rule>;
   #fields: FieldsEngine | undefined;
 
   constructor(rules: readonly Rule[], sources?: readonly Module[]) {
@@ -79,12 +84,17 @@ class CompiledRuleset implements Ruleset {
     );
     this.#records = new RecordEngines(of('record'));
     this.#log = new EventEngine(of('log'), 'log');
+    const dns = of('dns');
+    this.#dns = new EventEngine(dns, 'dns');
+    this.#ofAnswers = new Set(dns.filter(readsAnswer));
   }
 
   evaluate(event: HostEvent): readonly Match[] {
     let matches = NO_MATCHES;
     if (event.kind === 'exec') matches = this.#exec.evaluate(event);
     else if (isFileEvent(event)) matches = this.#files.get(event.kind)!.flatMap(engine => engine.evaluate(event));
+    else if (isDnsEvent(event))
+      matches = this.#dns.evaluate(event, rule => this.#ofAnswers.has(rule) === (event.kind === 'dns_answer'));
     else if (isLogEvent(event)) matches = this.#log.evaluate(event, rule => isOfService(rule, event));
     // A connect that no packet followed was only an address being tried, as resolvers do.
     else if ((event.kind === 'connect' || event.kind === 'accept') && !event.warnings.includes('no_packet')) {
@@ -104,6 +114,10 @@ class CompiledRuleset implements Ruleset {
     return this.#fields.evaluate(fields, logsource);
   }
 }
+
+/** Each lookup is judged once: as a query, or as its answer by rules that read it. */
+const readsAnswer = (rule: Rule): boolean =>
+  ruleItems(rule).some(({ field }) => field !== undefined && isAnswerField(field));
 
 const matchOf = (engine: Engine, rule: Rule): Match => ({
   rule: rule.info,

@@ -39,7 +39,7 @@ describe('rules fields', () => {
 
   test('a logsource that is none', () => {
     expect(() => run('proces_creation')).toThrow('no logsource "proces_creation"; did you mean "process_creation"?');
-    expect(() => run('dns')).toThrow('no source feeds DNS messages yet; known are process_creation');
+    expect(() => run('webserver')).toThrow('no source feeds web server logs yet; known are process_creation');
     expect(() => run('a', 'b')).toThrow('one logsource at most');
   });
 });

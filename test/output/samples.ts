@@ -150,6 +150,19 @@ const fileBase = {
   teller: 'fanotify',
 } as const;
 
+const dnsBase = {
+  module: 'pcap',
+  timeMs: 1_700_000_000_123,
+  createdMs: 1_700_000_000_456,
+  stamp: '1700000000123',
+  ordinal: 1,
+  warnings: [],
+  source: { ip: '192.0.2.1', port: 40000 },
+  destination: { ip: '192.0.2.53', port: 53 },
+  family: 'ipv4',
+  transport: 'udp',
+} as const;
+
 type SampleOf<K extends Kind> = AnyEvent & { readonly kind: K };
 
 export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
@@ -176,6 +189,35 @@ export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
   accept: { ...net, kind: 'accept', outcome: 'success' },
   bind: { ...net, kind: 'bind', outcome: 'success' },
   listen: { ...base, kind: 'listen', process, outcome: 'unknown' },
+  dns_query: {
+    ...dnsBase,
+    kind: 'dns_query',
+    dns: {
+      protocol: 'dns',
+      id: 4711,
+      opCode: 'QUERY',
+      flags: ['RD'],
+      questions: [{ name: 'a.example.org', type: 'A', class: 'IN' }],
+      answers: [],
+    },
+  },
+  dns_answer: {
+    ...dnsBase,
+    kind: 'dns_answer',
+    process,
+    dns: {
+      protocol: 'dns',
+      id: 4711,
+      opCode: 'QUERY',
+      flags: ['RD', 'RA'],
+      questions: [{ name: 'a.example.org', type: 'A', class: 'IN' }],
+      answers: [
+        { name: 'a.example.org', type: 'CNAME', class: 'IN', ttl: 60, data: 'b.example.org', target: 'b.example.org' },
+        { name: 'b.example.org', type: 'A', class: 'IN', ttl: 60, data: '192.0.2.9', addresses: ['192.0.2.9'] },
+      ],
+      responseCode: 'NOERROR',
+    },
+  },
   created: { ...fileBase, kind: 'created', process },
   modified: { ...fileBase, kind: 'modified', process, warnings: ['merged'] },
   renamed: { ...fileBase, kind: 'renamed', process, file: { ...hosts, previousPath: '/tmp/x' } },

@@ -2,7 +2,16 @@
 
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { ExecEvent, FileEvent, FileFacts, NetworkEvent, ProcessImage, RecordView } from '../../src/core/event.ts';
+import type {
+  DnsEvent,
+  DnsFacts,
+  ExecEvent,
+  FileEvent,
+  FileFacts,
+  NetworkEvent,
+  ProcessImage,
+  RecordView,
+} from '../../src/core/event.ts';
 import type { Rule } from '../../src/rules/ast.ts';
 import { parseRules } from '../../src/rules/parse.ts';
 
@@ -53,6 +62,20 @@ export function exec(
 export function connect(parts: Partial<NetworkEvent>, process?: Partial<ProcessImage>): NetworkEvent {
   const event: NetworkEvent = { ...base, kind: 'connect', ...parts };
   return process === undefined ? event : { ...event, process: { image: image(process), ancestors: [] } };
+}
+
+/** A query, or its answer where there is a response code. */
+export function lookup(dns: Partial<DnsFacts>): DnsEvent {
+  return {
+    ...base,
+    kind: dns.responseCode === undefined ? 'dns_query' : 'dns_answer',
+    module: 'pcap',
+    source: { ip: '192.0.2.1', port: 40000 },
+    destination: { ip: '192.0.2.53', port: 53 },
+    family: 'ipv4',
+    transport: 'udp',
+    dns: { protocol: 'dns', id: 1, opCode: 'QUERY', flags: [], questions: [], answers: [], ...dns },
+  };
 }
 
 export function created(file: FileFacts, process?: Partial<ProcessImage>): FileEvent {

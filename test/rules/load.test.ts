@@ -113,7 +113,7 @@ describe('check', () => {
   });
 
   test('warnings count only when strict', () => {
-    const base = folder({ 'x.yml': simple('x', { logsource: { category: 'dns' } }) });
+    const base = folder({ 'x.yml': simple('x', { logsource: { category: 'webserver' } }) });
     expect(run(base).code).toBe(0);
     expect(run(base, { strict: true }).code).toBe(1);
   });
@@ -197,7 +197,7 @@ describe('check', () => {
   });
 
   test('JSON lists every rule with its verdict', () => {
-    const base = folder({ 'a.yml': simple('x'), 'b.yml': simple('y', { logsource: { category: 'dns' } }) });
+    const base = folder({ 'a.yml': simple('x'), 'b.yml': simple('y', { logsource: { category: 'webserver' } }) });
     const report = JSON.parse(run(base, { format: 'json' }).text);
     expect(report.summary).toMatchObject({ rules: 2, canFire: 1, cannotFire: 1 });
     expect(
@@ -208,7 +208,7 @@ describe('check', () => {
       ]),
     ).toEqual([
       ['x', true, undefined],
-      ['y', false, 'no source feeds DNS messages yet'],
+      ['y', false, 'no source feeds web server logs yet'],
     ]);
   });
 });

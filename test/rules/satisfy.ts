@@ -1,11 +1,11 @@
 // An event that satisfies a rule: walks the condition, makes every positive item true with the values that the rule names, and
 // leaves out everything else. Written for the tests, independent of how rules are compiled.
 
-import type { FileEvent, HostEvent, NetworkEvent, ProcessImage } from '../../src/core/event.ts';
+import type { DnsEvent, FileEvent, HostEvent, NetworkEvent, ProcessImage } from '../../src/core/event.ts';
 import type { Condition, Item, Rule, SelectionNode, Test } from '../../src/rules/ast.ts';
 import type { Stream } from '../../src/rules/fields.ts';
 import { ANY, ONE } from '../../src/rules/glob.ts';
-import { connect, created, exec } from './helpers.ts';
+import { connect, created, exec, lookup } from './helpers.ts';
 
 /** The texts that a field must have, each as a part of its value. */
 type Wanted = Map<string, { starts: string[]; ends: string[]; holds: string[] }>;
@@ -101,7 +101,19 @@ export function valuesFor(items: readonly Item[], pick: number): ReadonlyMap<str
 /** For process starts, connections and files; with an odd `pick` a file is below another directory. */
 export function eventFor(stream: Stream | undefined, values: ReadonlyMap<string, string>, pick: number): HostEvent {
   if (stream === 'network') return connectFor(values);
+  if (stream === 'dns') return dnsFor(values);
   return stream === 'file_event' ? fileFor(values, pick % 2 === 0 ? '' : '/srv') : execFor(values);
+}
+
+function dnsFor(values: ReadonlyMap<string, string>): DnsEvent {
+  const answer = values.get('answer');
+  const name = values.get('query') ?? 'example.org';
+  const type = values.get('record_type') ?? 'A';
+  const question = { name, type, class: 'IN' };
+  return lookup({
+    questions: [question],
+    ...(answer !== undefined && { answers: [{ ...question, ttl: 60, data: answer }], responseCode: 'NOERROR' }),
+  });
 }
 
 function fileFor(values: ReadonlyMap<string, string>, below: string): FileEvent {

@@ -2,7 +2,7 @@
 
 import type { HostEvent } from '../../core/event.ts';
 import type { Logsource } from '../../rules/ast.ts';
-import { FILE_STREAMS, type FileStream, isFileStream, type Stream } from '../../rules/fields.ts';
+import { FILE_STREAMS, type FileStream, isDnsEvent, isFileStream, type Stream } from '../../rules/fields.ts';
 import { isLogEvent } from '../../rules/log-fields.ts';
 import { streamsOf } from '../../rules/logsource.ts';
 
@@ -11,6 +11,7 @@ export function streamOf(logsource: Logsource, event: HostEvent): Stream | undef
   const isOf: Readonly<Record<Exclude<Stream, FileStream>, boolean>> = {
     exec: event.kind === 'exec',
     network: event.kind === 'connect' || event.kind === 'accept',
+    dns: isDnsEvent(event),
     log: isLogEvent(event),
     record: event.records !== undefined,
   };

@@ -7,7 +7,7 @@ export type EcsKind = 'event' | 'alert' | 'state' | 'metric';
 export interface KindRow {
   readonly kind: EcsKind;
   /** What follows `puppy_hids.` in event.dataset. */
-  readonly dataset: 'process' | 'network' | 'auth' | 'iam' | 'file' | 'configuration' | 'log' | 'agent';
+  readonly dataset: 'process' | 'network' | 'dns' | 'auth' | 'iam' | 'file' | 'configuration' | 'log' | 'agent';
   readonly category: readonly string[];
   readonly type: readonly string[];
 }
@@ -27,6 +27,8 @@ export const KINDS: { readonly [K in Kind]: KindRow } = {
   accept: row('network', 'network', 'connection', 'start'),
   bind: row('network', 'network', 'info'),
   listen: row('network', 'network', 'info'),
+  dns_query: row('dns', 'network', 'protocol', 'info'),
+  dns_answer: row('dns', 'network', 'protocol', 'info'),
   created: row('file', 'file', 'creation'),
   modified: row('file', 'file', 'change'),
   renamed: row('file', 'file', 'change'),

@@ -5,6 +5,7 @@ import type {
   AnyEvent,
   AuditRecordEvent,
   Container,
+  DnsEvent,
   Endpoint,
   FileEvent,
   LogFacts,
@@ -16,6 +17,7 @@ import { matchList, recordList, ruleFields } from './alert.ts';
 import { boundedJson, type Caps, CUT, capped, NORMAL, put, TIGHT, unlessEmpty, Warnings } from './caps.ts';
 import { containerObject, orchestratorObject } from './container.ts';
 import { alertId, ECS_VERSION, type EcsContext, eventId, isoTime } from './context.ts';
+import { dnsObject, questionName, resolved } from './dns.ts';
 import { fileExtras, fileObject, hashesOf } from './file.ts';
 import { type Json, type JsonObject, toJson } from './json.ts';
 import { KINDS, SEVERITY } from './kinds.ts';
@@ -110,6 +112,16 @@ function addNetwork(draft: Draft, event: NetworkEvent): void {
   if (event.via !== undefined) draft.puppy.network = { via: event.via };
 }
 
+function addDns(draft: Draft, event: DnsEvent): void {
+  const { root, caps, warnings } = draft;
+  put(root, 'source', endpoint(draft, event.source));
+  put(root, 'destination', endpoint(draft, event.destination));
+  root.network = { protocol: event.dns.protocol, transport: event.transport, type: event.family };
+  root.dns = dnsObject(event, caps, warnings);
+  for (const address of resolved(event.dns)) relate(draft.addresses, address);
+  relate(draft.hosts, questionName(event.dns, warnings));
+}
+
 function addFile(draft: Draft, event: FileEvent): void {
   const { root, puppy, caps, warnings } = draft;
   root.file = fileObject(event.file, caps, warnings);
@@ -184,6 +196,10 @@ function addKind(draft: Draft, event: AnyEvent): void {
     case 'bind':
     case 'listen':
       addNetwork(draft, event);
+      return;
+    case 'dns_query':
+    case 'dns_answer':
+      addDns(draft, event);
       return;
     case 'created':
     case 'modified':

@@ -4,6 +4,7 @@ import type {
   AnyEvent,
   AuditRecordEvent,
   ContainerEvent,
+  DnsEvent,
   FileEvent,
   Kind,
   NetworkEvent,
@@ -129,6 +130,18 @@ function file(what: string): (event: FileEvent) => string {
   };
 }
 
+function dns(verb: string): (event: DnsEvent) => string {
+  return ({ process, source, destination, dns: { questions, answers, responseCode } }) => {
+    const [question] = questions;
+    const what = question === undefined ? 'nothing' : `${question.type} of ${short(question.name, 255)}`;
+    const said = answers.flatMap(({ data }) => data ?? []).slice(0, 3);
+    const result =
+      responseCode === undefined ? '' : `: ${said.length > 0 ? short(said.join(', ')) : short(responseCode)}`;
+    const asker = process === undefined ? address(source) : actor(process);
+    return `${asker} ${verb} ${address(destination)} ${responseCode === undefined ? 'for' : 'about'} ${what}${result}`;
+  };
+}
+
 function own(event: { readonly message: string }): string {
   return short(event.message, 1_000);
 }
@@ -147,6 +160,8 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
   accept: network('accepted a connection from', 'could not accept a connection from', 'source'),
   bind: network('bound', 'could not bind', 'destination'),
   listen: network('listens on', 'could not listen on', 'destination'),
+  dns_query: dns('asked'),
+  dns_answer: dns('was told'),
   created: file('created'),
   modified: file('modified'),
   renamed: file('renamed to'),

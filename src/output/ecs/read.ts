@@ -22,6 +22,7 @@ import { innerMessage } from '../../logs/observe.ts';
 import { servicesOf } from '../../logs/services.ts';
 import { NORMAL } from './caps.ts';
 import { KINDS } from './kinds.ts';
+import { dnsPartsOf } from './read-dns.ts';
 import { filePartsOf, isFileKind } from './read-file.ts';
 import { known, Reader, unlessEmpty } from './reader.ts';
 
@@ -186,7 +187,8 @@ export function eventOf(json: unknown): HostEvent | undefined {
   const module = line.text('event.module');
   const outcome = line.text('event.outcome');
   const base = known<Omit<NetworkEvent, 'kind'>>({
-    module: module === 'logs' || module === 'inventory' || module === 'fsnotify' ? module : 'audit',
+    module:
+      module === 'logs' || module === 'inventory' || module === 'fsnotify' || module === 'pcap' ? module : 'audit',
     timeMs,
     createdMs: line.timeMs('event.created') ?? timeMs,
     stamp: line.text('puppy.event.id') ?? line.text('event.id') ?? '',
@@ -198,6 +200,7 @@ export function eventOf(json: unknown): HostEvent | undefined {
     records: recordsOf(line),
     process: processOf(line),
   });
+  if (kind === 'dns_query' || kind === 'dns_answer') return { ...base, kind, ...dnsPartsOf(line) };
   if (isFileKind(kind)) {
     const container = base.process?.image.container === undefined ? containerOf(line) : undefined;
     return { ...base, kind, ...filePartsOf(line), ...(container !== undefined && { container }) };

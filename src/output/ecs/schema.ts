@@ -194,9 +194,27 @@ const ROOT: Readonly<Record<string, Schema>> = {
   process: object({ ...image, exit_code: { type: 'integer' }, parent: object(image, ['pid']) }, ['pid', 'entity_id']),
   user: object({ id: text, name: text, target: account }),
   file: object({ ...fileState, path: text, name: text, directory: text, extension: text }, ['path']),
+  dns: object(
+    {
+      type: oneOf(['query', 'answer']),
+      id: text,
+      op_code: text,
+      header_flags: list(text),
+      question: object({ name: text, type: text, class: text }),
+      answers: list(object({ name: text, type: text, class: text, ttl: whole, data: text })),
+      resolved_ip: list(ip),
+      response_code: text,
+    },
+    ['type', 'id'],
+  ),
   source: endpoint,
   destination: endpoint,
-  network: object({ type: oneOf(['ipv4', 'ipv6']), transport: text, direction: oneOf(['egress', 'ingress']) }),
+  network: object({
+    type: oneOf(['ipv4', 'ipv6']),
+    protocol: oneOf(['dns', 'mdns', 'llmnr']),
+    transport: text,
+    direction: oneOf(['egress', 'ingress']),
+  }),
   container: object(
     {
       id: text,
