@@ -23,11 +23,12 @@ constexpr int kPacketsMax = 4096;
 constexpr int64_t kLookPauseMs = 50;
 constexpr int64_t kRetryMs = 1000;
 constexpr int64_t kCountMs = 100;
+constexpr int kSnaplenMost = 262144;  // libpcap's
 // libpcap makes blocks of 256 KiB: fewer than four would drop while one is read.
 constexpr size_t kBufferLeastBytes = 1 << 20;
 
 // The kernel gives a block that isn't full when its timer has found it twice.
-int lastBlockMs(int coalesceMs) { return 2 * std::max(1, coalesceMs) + 10; }
+int lastBlockMs(int coalesceMs) { return 2 * coalesceMs + 10; }
 
 // The index of an interface, 0 when there is none, and whether it is up.
 int indexOf(int fd, const std::string& name, bool* isUp) {
@@ -40,6 +41,8 @@ int indexOf(int fd, const std::string& name, bool* isUp) {
 }  // namespace
 
 PcapReader::PcapReader(const PcapOptions& options) : options_(options), ring_(options.ringBytes, options.batchBytes) {
+  options_.coalesceMs = std::clamp(options.coalesceMs, 1, kTickMs);
+  options_.snaplen = std::clamp(options.snaplen, 1, kSnaplenMost);
   for (const std::string& name : options.interfaces) {
     interfaces_.emplace_back();
     interfaces_.back().name = name;
@@ -137,7 +140,7 @@ int PcapReader::take(Interface* i) {
   const size_t share = std::max(options_.bufferBytes / interfaces_.size(), kBufferLeastBytes);
   pcap_set_snaplen(p, options_.snaplen);
   pcap_set_promisc(p, 0);
-  pcap_set_timeout(p, std::max(1, options_.coalesceMs));
+  pcap_set_timeout(p, options_.coalesceMs);
   pcap_set_buffer_size(p, static_cast<int>(std::min<size_t>(share, 1 << 30)));
   pcap_set_tstamp_precision(p, PCAP_TSTAMP_PRECISION_NANO);
   bool isUp = false;

@@ -82,7 +82,7 @@ export class PcapReader {
     return 0 - native().pcapStart(this.source, () => this.wake());
   }
 
-  /** Ends the thread and hands out everything that was read. */
+  /** Ends the thread, which waits for the kernel's last block, and hands out everything that was read. */
   stop(): void {
     if (this.stopped) return;
     this.stopped = true;
