@@ -15,6 +15,7 @@ import { agentId } from './identity.ts';
 import { AUDIT_STATE_FILE, LiveAudit } from './live-audit.ts';
 import { LiveFiles } from './live-files.ts';
 import { LiveLogs } from './live-logs.ts';
+import { LivePackets } from './live-packets.ts';
 import type { LiveRun } from './live-run.ts';
 import type { Log } from './log.ts';
 import { Memory } from './memory.ts';
@@ -59,6 +60,7 @@ export class Agent {
   private readonly audit: LiveAudit | undefined;
   private readonly files: LiveFiles;
   private readonly logs: LiveLogs;
+  private readonly packets: LivePackets;
   private readonly memory = new Memory();
   /** Sources that can't see at the moment, with the reason. */
   private readonly down = new Map<string, string>();
@@ -142,6 +144,7 @@ export class Agent {
     }
     this.files = new LiveFiles({ run, auditReadUpToMs: () => this.audit?.readUpToMs() ?? Number.POSITIVE_INFINITY });
     this.logs = new LiveLogs(run);
+    this.packets = new LivePackets(run);
   }
 
   private get config(): Config {
@@ -161,6 +164,7 @@ export class Agent {
     this.files.follow(this.rules.ruleset, nowMs);
     if (this.files.whoPatterns.length > 0) this.audit?.refreshRules();
     this.logs.follow(this.rules.ruleset, nowMs);
+    this.packets.follow(this.rules.ruleset, nowMs);
     this.refuseDown();
     this.recorder?.seed(nowMs);
     this.parts.table.seed(nowMs);
@@ -223,6 +227,8 @@ export class Agent {
     this.files.stop();
     const logs = this.logs.counters();
     this.logs.stop();
+    const packets = this.packets.counters();
+    this.packets.stop();
     this.terms.close();
     const totals = this.audit?.counters();
     this.tell('agent_stopped', `puppy-hids stopped: ${reason}`, {
@@ -230,6 +236,7 @@ export class Agent {
       ...(totals !== undefined && { audit: totals }),
       ...(files !== undefined && { files }),
       ...(logs !== undefined && { logs }),
+      ...(packets !== undefined && { packets }),
       pipeline: { ...this.parts.counters },
     });
     this.recorder?.close();
@@ -288,6 +295,7 @@ export class Agent {
     this.audit?.tick(nowMs);
     this.files.tick(nowMs);
     this.logs.tick(nowMs);
+    this.packets.tick(nowMs);
     this.recorder?.tick(nowMs);
     this.parts.tick(nowMs);
     if (nowMs - this.lastHeartbeatMs >= this.config.heartbeatMs || nowMs < this.lastHeartbeatMs) this.heartbeat();
@@ -327,6 +335,7 @@ export class Agent {
     try {
       this.files.follow(rules.ruleset, Date.now());
       this.logs.follow(rules.ruleset, Date.now());
+      this.packets.follow(rules.ruleset, Date.now());
       this.audit?.refreshRules();
       return [];
     } catch (error) {
@@ -338,12 +347,14 @@ export class Agent {
     const { user, system } = process.cpuUsage();
     const files = this.files.counters();
     const logs = this.logs.counters();
+    const packets = this.packets.counters();
     const audit = this.audit?.counters();
     return {
       uptime_s: Math.round((nowMs - this.startedMs) / 1000),
       ...(audit !== undefined && { audit }),
       ...(files !== undefined && { files }),
       ...(logs !== undefined && { logs }),
+      ...(packets !== undefined && { packets }),
       process_table: { ...this.parts.table.counters },
       judge: this.parts.judge.counters(),
       pipeline: { ...this.parts.counters },
@@ -376,15 +387,22 @@ export class Agent {
 
   /** Those that run and can see. */
   private sources(): string[] {
-    const running = { audit: this.audit !== undefined, fsnotify: this.files.isRunning, logs: this.logs.isRunning };
+    const running = {
+      audit: this.audit !== undefined,
+      fsnotify: this.files.isRunning,
+      logs: this.logs.isRunning,
+      pcap: this.packets.isRunning,
+    };
     return Object.entries(running).flatMap(([name, runs]) => (runs && !this.down.has(name) ? [name] : []));
   }
 
   /** A source that was asked for by its name, and that can't see from the start, is a mistake; the log source waits for its files. */
   private refuseDown(): void {
-    const why = this.down.get('fsnotify');
-    if (why === undefined || this.running.configuration.settings.sources === undefined) return;
-    throw new Error(`${why}; or leave fsnotify out of the sources (--source)`);
+    if (this.running.configuration.settings.sources === undefined) return;
+    for (const name of ['fsnotify', 'pcap']) {
+      const why = this.down.get(name);
+      if (why !== undefined) throw new Error(`${why}; or leave ${name} out of the sources (--source)`);
+    }
   }
 
   /** What an agent with audit left in the kernel, when it crashed, stays there. */

@@ -116,6 +116,9 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
     } else if ('file' in line) {
       events++;
       parts.pipeline(line.file);
+    } else if ('dns' in line) {
+      events++;
+      parts.pipeline(line.dns);
     } else if ('met' in line) parts.table.meet(line.met.task, line.met.startTicks, line.at);
     else if ('agent' in line) parts.pipeline(line.agent);
     else if ('excluded' in line) {

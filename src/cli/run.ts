@@ -175,7 +175,7 @@ Watches this host and writes alerts as JSON Lines. Needs root (without audit, wh
   --events            every event is a line, not only alerts
   --records           the audit records on every line
   --audit-mode MODE   auto (default), own, share (beside auditd), observe (adds no rules)
-  --source NAME,...   which sources may run: audit, fsnotify (files), logs; all three without it. What isn't named is neither started
+  --source NAME,...   which sources may run: audit, fsnotify (files), logs, pcap (DNS); all without it. What isn't named is neither started
                       nor needs permissions; rules that need it are told as such
   --strict            refuse to start when a rule is wrong
   --record DIR        record what the sources gave, for "puppy-hids replay DIR"

@@ -9,9 +9,9 @@ import { amountOf } from './validate.ts';
 
 type AuditMode = 'auto' | 'own' | 'share' | 'observe';
 type LogLevel = 'error' | 'warning' | 'info' | 'debug';
-type SourceName = 'audit' | 'fsnotify' | 'logs';
+type SourceName = 'audit' | 'fsnotify' | 'logs' | 'pcap';
 
-const SOURCES: readonly SourceName[] = ['audit', 'fsnotify', 'logs'];
+const SOURCES: readonly SourceName[] = ['audit', 'fsnotify', 'logs', 'pcap'];
 
 export interface Config {
   /** As given; empty: the default places. `builtin` is the pack inside the program. */
@@ -55,6 +55,12 @@ export interface Config {
     readonly hashBytesPerSecond: number;
     readonly baseline: boolean;
     readonly diff: boolean;
+  };
+  readonly pcap: {
+    /** `auto`: where a loaded rule needs it, or every event is written. */
+    readonly enabled: 'auto' | boolean;
+    readonly interfaces: readonly string[];
+    readonly snaplen: number;
   };
   readonly heartbeatMs: number;
   readonly limits: { readonly memoryBytes: number; readonly correlationBytes: number; readonly queueEvents: number };
@@ -135,6 +141,11 @@ export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
       hashBytesPerSecond: amount(tree, 'fsnotify', 'hash_rate'),
       baseline: read(tree, 'fsnotify', 'baseline'),
       diff: read(tree, 'fsnotify', 'diff'),
+    },
+    pcap: {
+      enabled: read(tree, 'pcap', 'enabled'),
+      interfaces: read(tree, 'pcap', 'interfaces'),
+      snaplen: read(tree, 'pcap', 'snaplen'),
     },
     heartbeatMs: amount(tree, 'heartbeat'),
     limits: {

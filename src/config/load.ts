@@ -16,7 +16,7 @@ export type { Config } from './config.ts';
 export { formatProblem, type Problem };
 
 const DEFAULT_CONFIG_FILE = '/etc/puppy-hids/puppy-hids.yaml';
-const LATER_SOURCES: readonly unknown[] = ['pcap', 'inventory'];
+const LATER_SOURCES: readonly unknown[] = ['inventory'];
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Settings from the command line, in the shape of the file: `{audit: {mode: 'own'}, rules: ['rules.d']}`. */
@@ -189,7 +189,7 @@ function checkLayer(layer: Layer, options: LoadOptions, problems: Problem[]): vo
       }
     }
     if (!tree.sources.some(source => !LATER_SOURCES.includes(source)))
-      tell('error', 'bad-value', ['sources'], 'sources must name at least one of audit, fsnotify and logs');
+      tell('error', 'bad-value', ['sources'], 'sources must name at least one of audit, fsnotify, logs and pcap');
   }
 }
 

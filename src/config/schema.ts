@@ -153,7 +153,7 @@ export const CONFIG_SCHEMA: SchemaNode = {
       uniqueItems: true,
       description:
         'Which sources may run: audit, fsnotify (files), logs; one that is not named is not started, and needs no permissions',
-      default: ['audit', 'fsnotify', 'logs'],
+      default: ['audit', 'fsnotify', 'logs', 'pcap'],
       'x-flag': '--source',
       'x-separator': ',',
     },
@@ -314,6 +314,35 @@ export const CONFIG_SCHEMA: SchemaNode = {
         },
       },
     },
+    pcap: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'Packets, for DNS',
+      properties: {
+        enabled: {
+          type: ['boolean', 'string'],
+          enum: ['auto', true, false],
+          description: 'auto: read where a loaded rule needs what DNS says, or with --events',
+          default: 'auto',
+        },
+        interfaces: {
+          type: 'array',
+          items: { type: 'string', minLength: 1, maxLength: 15 },
+          maxItems: 64,
+          uniqueItems: true,
+          description: 'Whose packets: any, or names; one that comes later is read then',
+          default: ['any'],
+          'x-separator': ',',
+        },
+        snaplen: {
+          type: 'integer',
+          minimum: 256,
+          maximum: 65_535,
+          description: 'How much of one packet is read; a longer answer of DNS is told as far as it goes',
+          default: 1_536,
+        },
+      },
+    },
     heartbeat: {
       type: 'string',
       format: 'duration',
@@ -381,7 +410,6 @@ export const CONFIG_SCHEMA: SchemaNode = {
       additionalProperties: { type: 'string', minLength: 1, maxLength: 128 },
       'x-separator': ',',
     },
-    pcap: later('Packets'),
     containers: later('Containers'),
     inventory: later('Inventory'),
     sync: later('MongoDB and Elasticsearch'),

@@ -218,10 +218,10 @@ export interface LossEvent extends EventBase {
   readonly message: string;
   readonly loss: {
     readonly source: Module | 'output';
-    /** `socket`, `incomplete`, `kernel_backlog`, `ring`, `assembler`, `output`, `log_behind`, `journal`, `unreadable`, `queue`. */
+    /** `socket`, `incomplete`, `kernel_backlog`, `ring`, `assembler`, `output`, `log_behind`, `journal`, `unreadable`, `queue`, `interface`. */
     readonly reason: string;
     readonly count: number;
-    readonly unit: 'events' | 'records' | 'lines';
+    readonly unit: 'events' | 'records' | 'lines' | 'packets';
     /** True where `count` can be more than what was lost. */
     readonly upperBound: boolean;
     readonly fromMs: number;

@@ -1,7 +1,7 @@
 // What a recording's lines are.
 
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
-import type { FileObservation } from '../core/observation.ts';
+import type { DnsObservation, FileObservation } from '../core/observation.ts';
 import type { Who } from '../fsnotify/task.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { HostIdentity } from '../proc/facts.ts';
@@ -29,6 +29,7 @@ export type RecordingLine =
   | { readonly audit: string; readonly created: number }
   | { readonly log: LogObservation }
   | { readonly file: FileObservation }
+  | { readonly dns: DnsObservation }
   /** A process that file events name later, met at that time. */
   | { readonly met: Who; readonly at: number }
   | { readonly agent: AgentEvent | LossEvent | HeartbeatEvent }

@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
 import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
-import type { FileObservation } from '../core/observation.ts';
+import type { DnsObservation, FileObservation } from '../core/observation.ts';
 import type { Who } from '../fsnotify/task.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { RecordingHeader, RecordingLine } from './format.ts';
@@ -73,6 +73,10 @@ export class RecordingWriter {
 
   met(who: Who, nowMs: number): void {
     this.put({ met: who, at: nowMs });
+  }
+
+  dns(observation: DnsObservation): void {
+    this.put({ dns: observation });
   }
 
   agent(event: AgentEvent | LossEvent | HeartbeatEvent): void {

@@ -44,7 +44,7 @@ describe('defaults', () => {
       records: false,
       strict: false,
       logLevel: 'info',
-      sources: ['audit', 'fsnotify', 'logs'],
+      sources: ['audit', 'fsnotify', 'logs', 'pcap'],
       audit: {
         mode: 'auto',
         backlogLimit: 8192,
@@ -68,6 +68,7 @@ describe('defaults', () => {
         baseline: true,
         diff: false,
       },
+      pcap: { enabled: 'auto', interfaces: ['any'], snaplen: 1_536 },
       heartbeatMs: 60_000,
       limits: { memoryBytes: 512 * 2 ** 20, correlationBytes: 32 * 2 ** 20, queueEvents: 65_536 },
       stateDir: '/var/lib/puppy-hids',
@@ -184,11 +185,11 @@ labels: {a.b: x}
 
   test('what a later version will have is recognised and told', () => {
     const loaded = load(
-      'pcap: {enabled: true}\nsync: {mongodb: {uri: x}}\noutputs: [{to: stdout, fields: {drop: [x]}}]\n',
+      'inventory: {every: 1m}\nsync: {mongodb: {uri: x}}\noutputs: [{to: stdout, fields: {drop: [x]}}]\n',
     );
     expect(loaded.config).toBeDefined();
     expect(told(loaded)).toEqual([
-      '1:1 warning not-available pcap is not available in this version and has no effect',
+      '1:1 warning not-available inventory is not available in this version and has no effect',
       '2:1 warning not-available sync is not available in this version and has no effect',
       '3:24 warning not-available outputs[0].fields is not available in this version and has no effect',
     ]);
@@ -199,10 +200,10 @@ labels: {a.b: x}
   });
 
   test('at least one source that this version has must be named', () => {
-    const nothing = 'error bad-value sources must name at least one of audit, fsnotify and logs';
+    const nothing = 'error bad-value sources must name at least one of audit, fsnotify, logs and pcap';
     expect(told(load('sources: []'))).toEqual([`1:10 ${nothing}`]);
-    expect(told(load('sources: [pcap]'))).toEqual([
-      '1:11 warning not-available the source pcap is not available in this version',
+    expect(told(load('sources: [inventory]'))).toEqual([
+      '1:11 warning not-available the source inventory is not available in this version',
       `1:10 ${nothing}`,
     ]);
     const { config } = load('sources: [logs, inventory, fsnotify]\nlogs: {enabled: false}');

@@ -130,7 +130,7 @@ test('one flow for each connection, with both sides of the translation, its fate
   const decoder = new Decoder();
   const flows = new FlowTable();
   const names = new NameMemory();
-  const dns = new DnsReader(names);
+  const dns = new DnsReader();
   const opened: Flow[] = [];
   const seen: string[] = [];
   const pcap = PcapFile.open(file);
@@ -148,9 +148,10 @@ test('one flow for each connection, with both sides of the translation, its fate
         seen.push(sight !== undefined && 'http' in sight ? `${sight.http.method} ${sight.http.host}` : 'nothing');
       });
       if (flow !== undefined)
-        dns.see(packet, flow, 'container', timeMs, told =>
-          seen.push(`${told.kind} ${told.message.questions[0]!.name}`),
-        );
+        dns.see(packet, flow, timeMs, ({ kind, message }) => {
+          seen.push(`${kind} ${message.questions[0]!.name}`);
+          names.learn('container', message, timeMs);
+        });
     }
   }
   pcap.close();

@@ -104,7 +104,7 @@ test('frames, flows and the DNS in them', () => {
   const decoder = new Decoder();
   const flows = new FlowTable(512);
   const names = new NameMemory(256);
-  const dns = new DnsReader(names);
+  const dns = new DnsReader();
   let told = 0;
   let outside = 0;
   for (let i = 0; i < INPUTS; i++) {
@@ -115,7 +115,10 @@ test('frames, flows and the DNS in them', () => {
     const timeMs = i * 10;
     const flow = flows.see(packet, timeMs, random(4), () => told++);
     if (flow === undefined) continue;
-    dns.see(packet, flow, flow.ends.key, timeMs, () => told++);
+    dns.see(packet, flow, timeMs, ({ message }) => {
+      told++;
+      names.learn(flow.ends.key, message, timeMs);
+    });
     sightOf(packet.bytes, packet.payloadAt, packet.payloadEnd);
   }
   expect([outside, flows.size <= 512, names.size <= 256, told > 0]).toEqual([0, true, true, true]);

@@ -19,7 +19,7 @@ const framed = (bytes: Buffer) => Buffer.concat([Buffer.from([bytes.length >> 8,
 class Wire {
   readonly flows = new FlowTable();
   readonly names = new NameMemory();
-  readonly dns = new DnsReader(this.names);
+  readonly dns = new DnsReader();
   readonly told: string[] = [];
   readonly #decoder = new Decoder();
   timeMs = 1_000_000;
@@ -27,7 +27,8 @@ class Wire {
   send(from: string, to: string, protocol: Protocol, payload: readonly number[], parts: IpParts = {}, index = 2): void {
     const packet = this.#decoder.decode(LINK.raw, Buffer.from(ip(from, to, protocol, payload, parts)))!;
     const flow = this.flows.see(packet, this.timeMs, index, () => {})!;
-    this.dns.see(packet, flow, 'host', this.timeMs, told => {
+    this.dns.see(packet, flow, this.timeMs, told => {
+      if (told.askedMs !== undefined && told.protocol === 'dns') this.names.learn('host', told.message, this.timeMs);
       const { questions, answers } = told.message;
       this.told.push(
         `${told.protocol} ${told.kind} ${(questions[0] ?? answers[0])!.name} ${told.askedMs ?? ''}`.trim(),

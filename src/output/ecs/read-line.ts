@@ -31,7 +31,7 @@ export function lineOf(json: unknown): Line | undefined {
 
 const SCHEMA = 1;
 const SOURCES = ['audit', 'pcap', 'fsnotify', 'logs', 'inventory', 'agent', 'output'] as const;
-const UNITS = ['events', 'records', 'lines'] as const;
+const UNITS = ['events', 'records', 'lines', 'packets'] as const;
 
 function lossOf(loss: Reader): LossEvent['loss'] | undefined {
   const source = SOURCES.find(one => one === loss.text('source'));

@@ -137,7 +137,7 @@ const puppy = object(
         source: text,
         reason: text,
         count: whole,
-        unit: oneOf(['events', 'records', 'lines']),
+        unit: oneOf(['events', 'records', 'lines', 'packets']),
         upper_bound: { type: 'boolean' },
         from: time,
         to: time,

@@ -40,7 +40,7 @@ export class NameMemory {
 
   /**
    * Learns the addresses of an answer under the name that was asked for, also where CNAMEs lead from it to them. Records that aren't on
-   * the way from the question say nothing. `scope`: whose answer it is; give it only answers to questions that were seen.
+   * the way from the question say nothing. `scope`: whose answer it is; give it only answers to questions that were seen, and none of multicast, which anybody answers.
    */
   learn(scope: string, message: Learnt, timeMs: number): void {
     const question = message.questions[0];

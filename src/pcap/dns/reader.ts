@@ -1,11 +1,10 @@
-// DNS among the packets of flows: each question and each answer told once, answers to what was asked remembered. Pure and bounded.
+// DNS among the packets of flows: each question and each answer told once. Pure and bounded.
 
 import { type Decoded, PROTOCOL } from '../decoded.ts';
 import { Ends } from '../ends.ts';
 import type { Flow } from '../flow.ts';
 import { Lookups } from './lookups.ts';
 import { type DnsMessage, type DnsProtocol, dnsProtocol, parseDns } from './message.ts';
-import type { NameMemory } from './names.ts';
 import { DnsStreams } from './streams.ts';
 
 export interface DnsTold {
@@ -27,24 +26,18 @@ export class DnsReader {
   readonly counters: DnsCounters = { messages: 0, malformed: 0 };
   readonly streams = new DnsStreams();
   readonly lookups = new Lookups();
-  readonly #names: NameMemory;
 
-  constructor(names: NameMemory) {
-    this.#names = names;
-  }
-
-  /** `scope`: whose names an answer teaches, the host's or a container's. */
-  see(packet: Decoded, flow: Flow, scope: string, timeMs: number, tell: (told: DnsTold) => void): void {
+  see(packet: Decoded, flow: Flow, timeMs: number, tell: (told: DnsTold) => void): void {
     if (!packet.hasPorts) return;
     const protocol = dnsProtocol(packet.sourcePort, packet.destinationPort);
     if (protocol === undefined) return;
     if (packet.protocol === PROTOCOL.udp) {
       if (packet.payloadLength > 0)
-        this.#message(packet.bytes, packet.payloadAt, packet.payloadEnd, protocol, flow, scope, timeMs, tell);
+        this.#message(packet.bytes, packet.payloadAt, packet.payloadEnd, protocol, flow, timeMs, tell);
     } else if (packet.protocol === PROTOCOL.tcp && protocol === 'dns') {
       const side = `${flow.isFromInitiator(Ends.of(packet)) ? '>' : '<'}${flow.ends.key}`;
       this.streams.see(side, packet, timeMs, (bytes, start, end) =>
-        this.#message(bytes, start, end, protocol, flow, scope, timeMs, tell),
+        this.#message(bytes, start, end, protocol, flow, timeMs, tell),
       );
     }
   }
@@ -55,7 +48,6 @@ export class DnsReader {
     end: number,
     protocol: DnsProtocol,
     flow: Flow,
-    scope: string,
     timeMs: number,
     tell: (told: DnsTold) => void,
   ): void {
@@ -71,8 +63,6 @@ export class DnsReader {
     }
     const lookup = this.lookups.answers(flow.ends.key, message, timeMs);
     if (lookup === undefined) return;
-    // Multicast is answered by whoever likes to.
-    if (lookup.askedMs !== undefined && protocol === 'dns') this.#names.learn(scope, message, timeMs);
     tell({ kind: 'answer', protocol, message, ...lookup });
   }
 }

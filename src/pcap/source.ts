@@ -1,0 +1,150 @@
+// The packet source: reads what the filter lets through, decodes it, and tells the DNS messages in it. What was dropped is told as
+// loss, an interface that goes or comes as a note (edge: the kernel's packets).
+
+import type { Note } from '../audit/mode.ts';
+import type { LossEvent } from '../core/event.ts';
+import type { DnsObservation } from '../core/observation.ts';
+import { Decoder } from './decode.ts';
+import { dnsObservation } from './dns/observe.ts';
+import { DnsReader } from './dns/reader.ts';
+import { FlowTable } from './flows.ts';
+import { type InterfaceChange, type Packet, PcapReader } from './reader.ts';
+
+/** DNS, multicast DNS and LLMNR, over UDP and TCP. */
+export const DNS_FILTER = 'port 53 or port 5353 or port 5355';
+const COALESCE_MS = 20;
+const RING_BYTES = 4 * 1024 * 1024;
+const BUFFER_BYTES = 4 * 1024 * 1024;
+/** Those of DNS alone. */
+const FLOWS_MAX = 16_384;
+const EPERM = 1;
+
+export interface PacketSourceOptions {
+  /** `any`, or names; one that isn't there is read when it comes. */
+  readonly interfaces: readonly string[];
+  readonly snaplen: number;
+}
+
+export type PacketLoss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
+
+export interface PacketSourceSinks {
+  observation(observation: DnsObservation): void;
+  /** After the last of what is told at once. */
+  batchEnd(): void;
+  loss(loss: PacketLoss, fromMs: number, toMs: number): void;
+  note(note: Note): void;
+  availability(up: boolean, message: string): void;
+}
+
+/** Dropped by the kernel, by an interface, and by a ring of ours that wasn't emptied in time. */
+const DROPS = [
+  ['queue', 'dropped'],
+  ['interface', 'interfaceDropped'],
+  ['ring', 'ringDropped'],
+] as const;
+
+export class PacketSource {
+  private readonly options: PacketSourceOptions;
+  private readonly sinks: PacketSourceSinks;
+  private readonly decoder = new Decoder();
+  private readonly flows = new FlowTable(FLOWS_MAX);
+  private readonly dns = new DnsReader();
+  private reader: PcapReader | undefined;
+  private readonly told = { dropped: 0, interfaceDropped: 0, ringDropped: 0 };
+  private lossFromMs = 0;
+  private isDown = false;
+
+  constructor(options: PacketSourceOptions, sinks: PacketSourceSinks) {
+    this.options = options;
+    this.sinks = sinks;
+  }
+
+  /** Never throws: what can't be read is told. False where it can't begin. */
+  start(nowMs: number): boolean {
+    this.lossFromMs = nowMs;
+    const reader = PcapReader.open({
+      ...this.options,
+      filter: DNS_FILTER,
+      bufferBytes: BUFFER_BYTES,
+      coalesceMs: COALESCE_MS,
+      ringBytes: RING_BYTES,
+    });
+    if (!(reader instanceof PcapReader)) {
+      const help = reader.error === EPERM ? '; run as root, or give CAP_NET_RAW' : '';
+      this.setDown(`can't be read: ${reader.reason}${help}`);
+      return false;
+    }
+    const failed = reader.start({
+      packet: packet => this.packet(packet),
+      interfaceChanged: change => this.interfaceChanged(change),
+      batchEnd: () => this.sinks.batchEnd(),
+    });
+    if (failed !== 0) {
+      reader.close();
+      this.setDown(`the reader can't be started: error ${failed}`);
+      return false;
+    }
+    this.reader = reader;
+    return true;
+  }
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    const { reader, told } = this;
+    if (reader === undefined) return;
+    const stats = reader.stats();
+    for (const [reason, name] of DROPS) {
+      const count = stats[name] - told[name];
+      told[name] = stats[name];
+      if (count > 0) this.sinks.loss({ reason, count, unit: 'packets', upperBound: false }, this.lossFromMs, nowMs);
+    }
+    this.lossFromMs = nowMs;
+    this.flows.tick(nowMs);
+    if (stats.error !== 0) this.setDown(`reading failed: error ${stats.error}; restart the agent`);
+  }
+
+  stop(): void {
+    this.reader?.stop();
+    this.tick(Date.now());
+    this.reader?.close();
+    this.reader = undefined;
+  }
+
+  counters() {
+    const { packets = 0, dropped = 0, interfaceDropped = 0, ringDropped = 0 } = this.reader?.stats() ?? {};
+    return {
+      ...{ packets, dropped, interface_dropped: interfaceDropped, ring_dropped: ringDropped },
+      undecoded: { ...this.decoder.undecoded },
+      flows: { ...this.flows.counters },
+      dns: {
+        ...this.dns.counters,
+        streams: { ...this.dns.streams.counters },
+        evicted: this.dns.lookups.evicted,
+      },
+    };
+  }
+
+  private packet({ linkType, bytes, timeMs, interfaceIndex }: Packet): void {
+    const packet = this.decoder.decode(linkType, bytes);
+    if (packet === undefined) return;
+    // Whole milliseconds, as all events have them.
+    const ms = Math.floor(timeMs);
+    const flow = this.flows.see(packet, ms, interfaceIndex, () => {});
+    if (flow === undefined) return;
+    this.dns.see(packet, flow, ms, told => this.sinks.observation(dnsObservation(told, flow, ms)));
+  }
+
+  private interfaceChanged({ name, state, reason }: InterfaceChange): void {
+    if (state === 'read') this.sinks.note({ code: 'pcap_read', level: 'info', message: `packets: ${name} is read` });
+    else {
+      const why = reason === '' ? state : reason;
+      this.sinks.note({ code: `pcap_${state}`, level: 'warning', message: `packets: ${name} isn't read: ${why}` });
+    }
+  }
+
+  private setDown(message: string): void {
+    if (this.isDown) return;
+    this.isDown = true;
+    this.sinks.availability(false, `packets: ${message}`);
+  }
+}
