@@ -2,9 +2,10 @@
 // host's other work reaches it, and it ends with the agent.
 
 import { expect } from 'bun:test';
-import { spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
+import { existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AgentRun, agent, at, type Line, type RunOptions, scratch, text } from './agent.ts';
+import { type AgentRun, agent, at, folder, type Line, type RunOptions, scratch, text } from './agent.ts';
 
 export interface World {
   readonly run: AgentRun;
@@ -16,19 +17,29 @@ export interface World {
   quiet(): Promise<void>;
 }
 
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 /** `setup` is what there is before the agent starts. */
 export async function world(setup: string, options: RunOptions): Promise<World> {
+  const scriptsDir = folder();
+  const fifo = join(scratch, 'world');
+  rmSync(fifo, { force: true });
+  execFileSync('mkfifo', [fifo]);
+  // As long as it's open the world's shell waits for more; with this process it ends too.
+  const scripts = openSync(fifo, 'r+');
   const run = await agent({ ...options, wrap: [join(import.meta.dir, 'programs/world.sh'), setup, scratch] });
   await run.until('watching', () => run.log().includes('files: watching'));
   await run.until('the baseline', () => run.log().includes('the baseline holds'), 60_000);
 
+  let count = 0;
   const does = async (script: string, env: Readonly<Record<string, string>> = {}): Promise<void> => {
-    const args = ['--target', String(run.pid), '--mount', '--', 'sh', '-euc', script];
-    const child = spawn('nsenter', args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    let said = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', piece => (said += piece));
-    const code = await new Promise(done => child.on('close', done));
-    expect(code, `${script}: ${said}`).toBe(0);
+    const path = join(scriptsDir, `script-${count++}`);
+    const given = Object.entries(env).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
+    writeFileSync(path, `${given.join('')}${script}\n`);
+    writeSync(scripts, `${path}\n`);
+    await run.until(script, () => existsSync(`${path}.code`), 30_000);
+    const said = readFileSync(`${path}.said`, 'utf8');
+    expect(readFileSync(`${path}.code`, 'utf8').trim(), `${script}: ${said}`).toBe('0');
   };
 
   const isOurs = (line: Line): boolean =>

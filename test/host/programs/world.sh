@@ -1,6 +1,7 @@
 #!/bin/sh
 # A copy of the host in which everything may be done: world.sh SETUP KEEP COMMAND [ARGUMENT]... runs SETUP, a script, and then the command
 # where the folders that programs change are layered over the host's, in a mount namespace that ends with the last process in it.
+# The scripts whose names are written into the FIFO KEEP/world are run by a shell that was there first: who enters later is a stranger.
 # KEEP is the one folder that is the host's own. What is in the host's /tmp isn't there otherwise, but for the command's program.
 set -eu
 exec unshare --mount --propagation private sh -euc '
@@ -16,5 +17,9 @@ exec unshare --mount --propagation private sh -euc '
   for name in /dev/shm /tmp; do mount -t tmpfs -o mode=1777 none $name; done
   mkdir -p "$keep"; mount --bind /mnt/keep "$keep"
   sh -euc "$setup" >&2
+  while read -r script; do
+    code=0; sh -eu "$script" > "$script.said" 2>&1 || code=$?
+    echo $code > "$script.code.new"; mv "$script.code.new" "$script.code"
+  done < "$keep/world" > /dev/null &
   program=/mnt/${1##*/}; shift
   cd /; exec "$program" "$@"' sh "$@"
