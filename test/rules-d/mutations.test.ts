@@ -84,6 +84,8 @@ test('the rule in docs/rules.md is one that could stand here', () => {
 const FOLDERS: Readonly<Record<string, RegExp>> = {
   process_creation: /^(process|container|sequences)$/,
   network_connection: /^(network|sequences)$/,
+  dns: /^(network|sequences)$/,
+  dns_query: /^(network|sequences)$/,
   auditd: /^auth$/,
   ...Object.fromEntries(FILE_STREAM_NAMES.map(category => [category, /^(file|container|sequences)$/])),
   ...Object.fromEntries(LOG_SERVICES.map(service => [service, /^logs$/])),
