@@ -3,8 +3,8 @@
 import { readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Config } from './config/config.ts';
-import { expandPatterns, webRoots } from './fsnotify/web-roots.ts';
-import { hostConfigFiles } from './fsnotify/web-roots-files.ts';
+import { hostConfigFiles } from './fsnotify/web/files.ts';
+import { expandPatterns, webRoots } from './fsnotify/web/roots.ts';
 import type { OutputSpec } from './output/spec.ts';
 
 export interface WatchedPaths {

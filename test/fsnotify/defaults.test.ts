@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { DEFAULT_EXCLUDES, DEFAULT_PATHS } from '../../src/fsnotify/defaults.ts';
 import { WatchSet } from '../../src/fsnotify/watch-set.ts';
-import { expandPatterns } from '../../src/fsnotify/web-roots.ts';
+import { expandPatterns } from '../../src/fsnotify/web/roots.ts';
 
 const set = new WatchSet(expandPatterns(DEFAULT_PATHS, ['/var/www/html']), DEFAULT_EXCLUDES);
 

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'bun:test';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fc from 'fast-check';
-import { expandPatterns, webRoots } from '../../src/fsnotify/web-roots.ts';
-import { hostConfigFiles } from '../../src/fsnotify/web-roots-files.ts';
-import type { ConfigFiles } from '../../src/fsnotify/web-roots-reader.ts';
+import { hostConfigFiles } from '../../src/fsnotify/web/files.ts';
+import type { ConfigFiles } from '../../src/fsnotify/web/reader.ts';
+import { expandPatterns, webRoots } from '../../src/fsnotify/web/roots.ts';
 import { Root } from './packages/root.ts';
 
 /** A host with these files; a directory is a name with a slash at its end. */

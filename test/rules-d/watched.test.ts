@@ -5,7 +5,7 @@ import { expect, test } from 'bun:test';
 import { resolve } from 'node:path';
 import { DEFAULT_EXCLUDES, DEFAULT_PATHS } from '../../src/fsnotify/defaults.ts';
 import { WatchSet } from '../../src/fsnotify/watch-set.ts';
-import { expandPatterns } from '../../src/fsnotify/web-roots.ts';
+import { expandPatterns } from '../../src/fsnotify/web/roots.ts';
 import { FILE_STREAM_NAMES } from '../../src/rules/fields.ts';
 import { loadRules } from '../../src/rules/load.ts';
 

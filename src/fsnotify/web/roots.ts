@@ -1,10 +1,10 @@
 // What `%web%` means on this host: the document roots that its web servers' configurations name. Pure: files are given.
 
-import { apacheRoots } from './web-roots-apache.ts';
-import { caddyRoots } from './web-roots-caddy.ts';
-import { nginxRoots } from './web-roots-nginx.ts';
-import { phpRoots } from './web-roots-php.ts';
-import { type ConfigFiles, ConfigReader } from './web-roots-reader.ts';
+import { apacheRoots } from './apache.ts';
+import { caddyRoots } from './caddy.ts';
+import { nginxRoots } from './nginx.ts';
+import { phpRoots } from './php.ts';
+import { type ConfigFiles, ConfigReader } from './reader.ts';
 
 interface WebRoots {
   /** Absolute; `*` within a name where the request decides it. */

@@ -1,6 +1,6 @@
 // What the readers of web servers' configurations have in common: files by pattern, each once, within bounds. Pure: files are given.
 
-import { matchName } from '../core/wildcards.ts';
+import { matchName } from '../../core/wildcards.ts';
 
 /** The file system as far as it's needed; paths are absolute. */
 export interface ConfigFiles {

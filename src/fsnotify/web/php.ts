@@ -1,6 +1,6 @@
 // Where php-fpm's pools live: chroot, else chdir. Pure. https://www.php.net/manual/en/install.fpm.configuration.php
 
-import { type ConfigReader, normalize, resolveIn } from './web-roots-reader.ts';
+import { type ConfigReader, normalize, resolveIn } from './reader.ts';
 
 const MAIN = [
   '/etc/php/*/fpm/php-fpm.conf',

@@ -1,7 +1,7 @@
 // Caddy's document roots: `root`, as a directive or within one, from the Caddyfile and what it imports. Pure.
 // https://caddyserver.com/docs/caddyfile/directives/root, https://caddyserver.com/docs/caddyfile/directives/import
 
-import { type ConfigReader, normalize, resolveIn, wordsOf } from './web-roots-reader.ts';
+import { type ConfigReader, normalize, resolveIn, wordsOf } from './reader.ts';
 
 const MAIN = ['/etc/caddy/Caddyfile', '/usr/local/etc/caddy/Caddyfile'];
 

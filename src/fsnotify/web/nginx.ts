@@ -1,7 +1,7 @@
 // nginx's document roots: root and alias, wherever they stand, from the main file and what it includes. Pure.
 // https://nginx.org/en/docs/http/ngx_http_core_module.html#root, https://nginx.org/en/docs/ngx_core_module.html#include
 
-import { type ConfigReader, resolveIn } from './web-roots-reader.ts';
+import { type ConfigReader, resolveIn } from './reader.ts';
 
 /** The main file; where relative roots begin: where the server was built to be. */
 const MAIN: readonly (readonly [path: string, prefix: string])[] = [

@@ -1,9 +1,9 @@
 // The configurations as they are on this host (edge: files). Links are followed: enabled sites are links.
 
 import { readdirSync } from 'node:fs';
-import { safeText, textBytes } from '../core/text.ts';
-import { readRegular } from './packages/files.ts';
-import type { ConfigFiles } from './web-roots-reader.ts';
+import { safeText, textBytes } from '../../core/text.ts';
+import { readRegular } from '../packages/files.ts';
+import type { ConfigFiles } from './reader.ts';
 
 const FILE_MAX_BYTES = 1024 * 1024;
 const NAMES_MAX = 10_000;

@@ -2,7 +2,7 @@
 // includes. Conditions (IfModule, IfDefine, IfVersion) are taken as met: one root more is watched rather than one too few. Pure.
 // https://httpd.apache.org/docs/2.4/mod/core.html, mod_alias, mod_vhost_alias, mod_userdir
 
-import { type ConfigReader, normalize, resolveIn, wordsOf } from './web-roots-reader.ts';
+import { type ConfigReader, normalize, resolveIn, wordsOf } from './reader.ts';
 
 /** The main files of the distributions, and the server's root where they don't say. */
 const MAIN: readonly (readonly [path: string, serverRoot: string, environment: string])[] = [
