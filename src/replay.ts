@@ -7,7 +7,7 @@ import { AuditReplay } from './audit/replay.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { Parts } from './parts.ts';
 import { decodeAuditEvent, openRecording } from './recording/reader.ts';
-import type { LineReplay } from './replay-lines.ts';
+import type { TimedReplay } from './replay-timed.ts';
 
 export interface ReplaySummary {
   readonly lines: number;
@@ -28,7 +28,7 @@ const LINES_AT_ONCE = 1_024;
 /** Pieces of audit.log in order, as one log; what other logs say of the same time comes between. */
 export async function replayLog(
   pieces: AsyncIterable<Uint8Array>,
-  others: LineReplay | undefined,
+  others: TimedReplay | undefined,
   parts: Parts,
   argvMaxBytes: number,
   breathe: Breathe,

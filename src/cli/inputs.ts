@@ -1,7 +1,6 @@
-// Inputs of `replay`: audit logs, the host's other logs and events, plain or gzip, or stdin (edge: files).
+// Inputs of `replay`: audit logs, the host's other logs and events, plain or gzip, captures of packets, or stdin (edge: files).
 
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
-import { extname } from 'node:path';
 import { pipeline } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { filePieces } from '../file-pieces.ts';
@@ -13,6 +12,8 @@ export type Input =
   | { readonly kind: 'log' | 'lines' | 'events'; readonly path: string; readonly gzip: boolean; readonly bytes: number }
   /** Standard input, or a pipe, with what was read of it to know its kind. */
   | { readonly kind: 'log' | 'events'; readonly path: string; readonly pipe: AsyncIterable<unknown> }
+  /** Of packets. */
+  | { readonly kind: 'capture'; readonly path: string; readonly bytes: number }
   | { readonly kind: 'recording'; readonly path: string };
 
 const PIECE_BYTES = 1 << 18;
@@ -20,17 +21,11 @@ const HEAD_BYTES = 4_096;
 const HEAD_LINES = 32;
 /** Deflate packs no tighter than 1,032 to 1. */
 const UNPACKED_RATIO_MAX = 1_100;
-const NOT_YET: Readonly<Record<string, string>> = {
-  '.pcap': 'packet captures',
-  '.pcapng': 'packet captures',
-};
 const NAMED_EVENTS = /\.(jsonl|ndjson)(\.gz)?$/;
 
 /** What an operand is. Throws Error with what is wrong. */
 export async function inputOf(operand: string): Promise<Input> {
   if (operand === '-') return await pipeOf('standard input', process.stdin);
-  const later = NOT_YET[extname(operand)];
-  if (later !== undefined) throw new Error(`${operand}: replaying ${later} is not available in this version`);
   let stat: ReturnType<typeof statSync>;
   try {
     stat = statSync(operand);
@@ -46,6 +41,9 @@ export async function inputOf(operand: string): Promise<Input> {
   if (!stat.isFile()) return await pipeOf(path, createReadStream(path));
   const head = headOf(path);
   const gzip = isGzip(head);
+  const isCapture = isCaptureOf(gzip ? unpacked(head) : head);
+  if (isCapture && gzip) throw new Error(`${path}: a packed capture of packets; unpack it first`);
+  if (isCapture) return { kind: 'capture', path, bytes: stat.size };
   const content = contentOf(gzip ? unpacked(head) : head);
   const kind = content ?? (NAMED_EVENTS.test(path) ? 'events' : 'log');
   return { kind, path, gzip, bytes: stat.size };
@@ -99,6 +97,10 @@ function unpacked(head: Buffer): Buffer {
     return Buffer.alloc(0);
   }
 }
+
+/** pcap in both orders of bytes, with micro- or nanoseconds; pcapng. */
+const MAGICS = new Set(['a1b2c3d4', 'd4c3b2a1', 'a1b23c4d', '4d3cb2a1', '0a0d0d0a']);
+const isCaptureOf = (head: Buffer): boolean => MAGICS.has(head.toString('hex', 0, 4));
 
 /** Throws Error that names the file. */
 export function headOf(path: string): Buffer {

@@ -18,8 +18,9 @@ import { replayFacts } from '../proc/record-facts.ts';
 import { openRecording, recordedFacts } from '../recording/reader.ts';
 import { replayTerms } from '../recording/terms.ts';
 import { type ReplaySummary, replayLog, replayRecording } from '../replay.ts';
+import { CaptureReplay } from '../replay-capture.ts';
 import { replayEvents } from '../replay-events.ts';
-import { LineReplay } from '../replay-lines.ts';
+import { TimedReplay } from '../replay-timed.ts';
 import { TermTable } from '../rules/gates/term-table.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { type LoadedRuleset, loadRuleset, UNKNOWN_TUNED } from '../rules-loading.ts';
@@ -40,7 +41,7 @@ async function replay(argv: readonly string[], io: Io): Promise<number> {
   const args = readArguments(argv, { 'fail-on': { type: 'string' } }, SETTINGS);
   if (args.operands.length === 0)
     throw new UsageError(
-      'what is to be replayed? An audit.log or another log, events, a recording, or - for standard input',
+      'what is to be replayed? An audit.log or another log, packets, events, a recording, or - for standard input',
     );
   const failOn = choice(args, 'fail-on', LEVELS);
   const config = configuration(args, io, os.machine());
@@ -157,8 +158,12 @@ class Replay {
     const files = inputs.flatMap(input => (input.kind === 'events' ? [input] : []));
     if (files.length === 0) {
       const parts = this.parts(outputs, this.originOf(this.host(), config.labels), true);
-      const others = lineReplay(inputs, parts.pipeline, config.logs.maxLineBytes, onBytes);
-      return await replayLog(readLogs(inputs, onBytes), others, parts, config.audit.argvMaxBytes, breathe);
+      const captures = inputs.flatMap(({ kind, path }) =>
+        kind === 'capture' ? [new CaptureReplay(path, onBytes)] : [],
+      );
+      const others = timedReplay(inputs, captures, parts.pipeline, config.logs.maxLineBytes, onBytes);
+      const summary = await replayLog(readLogs(inputs, onBytes), others, parts, config.audit.argvMaxBytes, breathe);
+      return withCaptures(summary, captures);
     }
     return await replayEvents(
       files.map(file => ({ name: file.path, pieces: readInput(file, onBytes) })),
@@ -237,14 +242,28 @@ async function recordedOrigin(path: string): Promise<Origin> {
   return { host, agent, facts, terms, records, labels, cacheEntries };
 }
 
-function lineReplay(
+function withCaptures(summary: ReplaySummary, captures: readonly CaptureReplay[]): ReplaySummary {
+  const packets = captures.reduce((sum, capture) => sum + capture.packets, 0);
+  const cut = captures.flatMap(({ problem }): [number, string][] =>
+    problem === undefined ? [] : [[1, `capture ended early: ${problem}`]],
+  );
+  return {
+    ...summary,
+    notes: [...summary.notes, [packets, 'packets, of which DNS is told']],
+    odd: [...summary.odd, ...cut],
+  };
+}
+
+function timedReplay(
   inputs: readonly Input[],
+  captures: readonly CaptureReplay[],
   pipeline: Pipeline,
   maxLineBytes: number,
   onBytes: (bytes: number) => void,
-): LineReplay | undefined {
+): TimedReplay | undefined {
   const files = inputs.flatMap(input => (input.kind === 'lines' ? [input] : []));
-  return files.length === 0 ? undefined : new LineReplay(files, maxLineBytes, pipeline, onBytes);
+  if (files.length + captures.length === 0) return undefined;
+  return new TimedReplay(files, captures, maxLineBytes, pipeline, onBytes);
 }
 
 export const replayCommand: Command = {
@@ -254,8 +273,9 @@ export const replayCommand: Command = {
 Evaluates what was written before, with the same results as live. Needs no privileges.
 
   INPUT               audit.log files, plain or gzip, oldest first; the host's other logs (auth.log, syslog), which are told by
-                      their content and put in between by time; or events that an agent wrote (--events; .jsonl), plain or
-                      gzip, of any hosts, to be judged by other rules; a folder made with --record; or - for standard input
+                      their content and put in between by time; packets (.pcap, .pcapng), of which DNS is told, likewise; or
+                      events that an agent wrote (--events; .jsonl), plain or gzip, of any hosts, to be judged by other rules;
+                      a folder made with --record; or - for standard input
   --rules PATH        a rule file or a folder; repeatable
   --host-id ID        the log is another host's: event ids and host.id are its own (events say themselves whose they are)
   --fail-on LEVEL     exit 1 when an alert of this level or above was found

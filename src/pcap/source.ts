@@ -4,19 +4,14 @@
 import type { Note } from '../audit/mode.ts';
 import type { LossEvent } from '../core/event.ts';
 import type { DnsObservation } from '../core/observation.ts';
-import { Decoder } from './decode.ts';
-import { dnsObservation } from './dns/observe.ts';
-import { DnsReader } from './dns/reader.ts';
-import { FlowTable } from './flows.ts';
-import { type InterfaceChange, type Packet, PcapReader } from './reader.ts';
+import { type InterfaceChange, PcapReader } from './reader.ts';
+import { PacketStages } from './stages.ts';
 
 /** DNS, multicast DNS and LLMNR, over UDP and TCP. */
 export const DNS_FILTER = 'port 53 or port 5353 or port 5355';
 const COALESCE_MS = 20;
 const RING_BYTES = 4 * 1024 * 1024;
 const BUFFER_BYTES = 4 * 1024 * 1024;
-/** Those of DNS alone. */
-const FLOWS_MAX = 16_384;
 const EPERM = 1;
 
 export interface PacketSourceOptions {
@@ -46,9 +41,7 @@ const DROPS = [
 export class PacketSource {
   private readonly options: PacketSourceOptions;
   private readonly sinks: PacketSourceSinks;
-  private readonly decoder = new Decoder();
-  private readonly flows = new FlowTable(FLOWS_MAX);
-  private readonly dns = new DnsReader();
+  private readonly stages: PacketStages;
   private reader: PcapReader | undefined;
   private readonly told = { dropped: 0, interfaceDropped: 0, ringDropped: 0 };
   private lossFromMs = 0;
@@ -57,6 +50,7 @@ export class PacketSource {
   constructor(options: PacketSourceOptions, sinks: PacketSourceSinks) {
     this.options = options;
     this.sinks = sinks;
+    this.stages = new PacketStages(observation => sinks.observation(observation));
   }
 
   /** Never throws: what can't be read is told. False where it can't begin. */
@@ -75,7 +69,7 @@ export class PacketSource {
       return false;
     }
     const failed = reader.start({
-      packet: packet => this.packet(packet),
+      packet: packet => this.stages.packet(packet),
       interfaceChanged: change => this.interfaceChanged(change),
       batchEnd: () => this.sinks.batchEnd(),
     });
@@ -99,7 +93,7 @@ export class PacketSource {
       if (count > 0) this.sinks.loss({ reason, count, unit: 'packets', upperBound: false }, this.lossFromMs, nowMs);
     }
     this.lossFromMs = nowMs;
-    this.flows.tick(nowMs);
+    this.stages.tick(nowMs);
     if (stats.error !== 0) this.setDown(`reading failed: error ${stats.error}; restart the agent`);
   }
 
@@ -114,24 +108,8 @@ export class PacketSource {
     const { packets = 0, dropped = 0, interfaceDropped = 0, ringDropped = 0 } = this.reader?.stats() ?? {};
     return {
       ...{ packets, dropped, interface_dropped: interfaceDropped, ring_dropped: ringDropped },
-      undecoded: { ...this.decoder.undecoded },
-      flows: { ...this.flows.counters },
-      dns: {
-        ...this.dns.counters,
-        streams: { ...this.dns.streams.counters },
-        evicted: this.dns.lookups.evicted,
-      },
+      ...this.stages.counters(),
     };
-  }
-
-  private packet({ linkType, bytes, timeMs, interfaceIndex }: Packet): void {
-    const packet = this.decoder.decode(linkType, bytes);
-    if (packet === undefined) return;
-    // Whole milliseconds, as all events have them.
-    const ms = Math.floor(timeMs);
-    const flow = this.flows.see(packet, ms, interfaceIndex, () => {});
-    if (flow === undefined) return;
-    this.dns.see(packet, flow, ms, told => this.sinks.observation(dnsObservation(told, flow, ms)));
   }
 
   private interfaceChanged({ name, state, reason }: InterfaceChange): void {

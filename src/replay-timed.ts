@@ -1,12 +1,14 @@
-// Log files of the past as observations in the order of their times (edge: files). Beside an audit log, each comes before the audit
-// event that follows it.
+// Logs and packets of the past as observations in the order of their times (edge: files). Beside an audit log, each comes before the
+// audit event that follows it.
 
 import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import type { DnsObservation } from './core/observation.ts';
 import { safeText } from './core/text.ts';
 import { filePieces } from './file-pieces.ts';
 import { type LogObservation, LogObserver } from './logs/observe.ts';
 import { LineSplitter } from './logs/splitter.ts';
+import type { CaptureReplay } from './replay-capture.ts';
 
 export interface LineFile {
   readonly path: string;
@@ -16,33 +18,36 @@ export interface LineFile {
 const PIECE_BYTES = 64 * 1024;
 const UNPACKED_MAX_BYTES = 512 * 1024 * 1024;
 
+type Timed = LogObservation | DnsObservation;
+
 interface Source {
-  readonly observations: Generator<LogObservation, undefined>;
-  next: LogObservation | undefined;
+  readonly observations: Generator<Timed, undefined>;
+  next: Timed | undefined;
   /** The latest time so far: a line that is out of order waits for nobody. */
   timeMs: number;
 }
 
-export class LineReplay {
+export class TimedReplay {
   lines = 0;
   events = 0;
   private readonly sources: Source[];
-  private readonly give: (observation: LogObservation) => void;
+  private readonly give: (observation: Timed) => void;
   private readonly maxLineBytes: number;
   private readonly onBytes: (bytes: number) => void;
 
-  /** Throws Error that names the file; so do the others. */
+  /** `captures`: files of packets. Throws Error that names the file; so do the others. */
   constructor(
     files: readonly LineFile[],
+    captures: readonly CaptureReplay[],
     maxLineBytes: number,
-    give: (observation: LogObservation) => void,
+    give: (observation: Timed) => void,
     onBytes: (bytes: number) => void,
   ) {
     this.maxLineBytes = maxLineBytes;
     this.give = give;
     this.onBytes = onBytes;
-    this.sources = files.map(file => {
-      const observations = this.read(file);
+    const all = [...files.map(file => this.read(file)), ...captures.map(capture => capture.observations())];
+    this.sources = all.map(observations => {
       const next = observations.next().value;
       return { observations, next, timeMs: next?.timeMs ?? 0 };
     });

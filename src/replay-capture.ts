@@ -1,0 +1,41 @@
+// A file of packets as the observations that a live run would have made of them (edge: files).
+
+import type { DnsObservation } from './core/observation.ts';
+import { PcapFile } from './pcap/capture-file.ts';
+import { PacketStages } from './pcap/stages.ts';
+
+export class CaptureReplay {
+  packets = 0;
+  /** Why the file ended before its end. */
+  problem: string | undefined;
+  private readonly path: string;
+  private readonly onBytes: (bytes: number) => void;
+
+  constructor(path: string, onBytes: (bytes: number) => void) {
+    this.path = path;
+    this.onBytes = onBytes;
+  }
+
+  /** In slices of the file. Throws Error that names the file, where it is none. */
+  *observations(): Generator<DnsObservation, undefined> {
+    const file = PcapFile.open(this.path);
+    if (!(file instanceof PcapFile)) throw new Error(`${this.path}: ${file.reason}`);
+    let found: DnsObservation[] = [];
+    const stages = new PacketStages(observation => found.push(observation));
+    let bytes = 0;
+    try {
+      for (let packets = file.next(); packets !== undefined; packets = file.next()) {
+        for (const packet of packets) stages.packet(packet);
+        this.packets += packets.length;
+        const read = file.stats().bytes;
+        this.onBytes(read - bytes);
+        bytes = read;
+        yield* found;
+        found = [];
+      }
+      if (file.problem !== undefined) this.problem = `${this.path}: ${file.problem.reason}`;
+    } finally {
+      file.close();
+    }
+  }
+}
