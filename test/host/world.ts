@@ -3,9 +3,9 @@
 
 import { expect } from 'bun:test';
 import { execFileSync } from 'node:child_process';
-import { existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { cpSync, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AgentRun, agent, at, folder, type Line, type RunOptions, scratch, text } from './agent.ts';
+import { type AgentRun, agent, at, folder, type Line, RULES, type RunOptions, scratch, text } from './agent.ts';
 
 export interface World {
   readonly run: AgentRun;
@@ -27,7 +27,10 @@ export async function world(setup: string, options: RunOptions): Promise<World> 
   execFileSync('mkfifo', [fifo]);
   // As long as it's open the world's shell waits for more; with this process it ends too.
   const scripts = openSync(fifo, 'r+');
-  const run = await agent({ ...options, wrap: [join(import.meta.dir, 'programs/world.sh'), setup, scratch] });
+  // Wherever the rules are: the host's /tmp isn't there.
+  const rules = join(scriptsDir, 'rules');
+  cpSync(options.rules ?? RULES, rules, { recursive: true });
+  const run = await agent({ ...options, rules, wrap: [join(import.meta.dir, 'programs/world.sh'), setup, scratch] });
   await run.until('watching', () => run.log().includes('files: watching'));
   await run.until('the baseline', () => run.log().includes('the baseline holds'), 60_000);
 

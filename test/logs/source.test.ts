@@ -37,7 +37,7 @@ function begin(options: Partial<LogSourceOptions>): void {
 }
 
 async function until(what: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !what(); i++) {
+  for (let i = 0; i < 800 && !what(); i++) {
     await Bun.sleep(25);
     source.tick(Date.now());
   }
@@ -147,5 +147,5 @@ describe('the journal', () => {
     const { lines } = source.counters();
     await Bun.sleep(300);
     expect(source.counters().lines).toBe(lines);
-  });
+  }, 30_000);
 });
