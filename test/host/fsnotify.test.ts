@@ -368,7 +368,8 @@ describe.each(CASES)('%s on %s', (name, where, options) => {
     const removed = ['old60', 'old60/in', 'gone60', ...all('gone%')];
     expect(removed.filter(path => !deleted.has(path))).toEqual([]);
     const moved = new Set([...removed, ...all('moved%', 'moved%/in')]);
-    expect([...deleted].filter(path => !moved.has(path))).toEqual([]);
+    // What moves while it's compared may be told as gone, and as found again.
+    expect([...deleted].filter(path => !moved.has(path) && !made.has(path))).toEqual([]);
     expect(all('lost%', 'made%', 'new%', 'new%/in', 'there%').filter(path => !made.has(path))).toEqual([]);
     expect([...made].filter(path => /^(stays|old|moved|gone)/.test(path))).toEqual([]);
   }, 20_000);

@@ -2,7 +2,7 @@
 
 import { afterAll, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { folder, guardKernel, text } from './agent.ts';
 import { world } from './world.ts';
@@ -186,7 +186,10 @@ test('each rule over files and containers fires at what it looks for', async () 
   for (const [, script, where] of STARTS) if (where !== undefined) await does(script);
 
   const inside = STARTS.filter(([, , where]) => where === undefined).map(([, script]) => script);
-  const start = `"${join(import.meta.dir, 'programs/container.sh')}" ${cgroup} ${folder()} /run/runc "$SCRIPT"`;
+  // Where the world has it, wherever this file is.
+  const program = join(folder(), 'container.sh');
+  copyFileSync(join(import.meta.dir, 'programs/container.sh'), program);
+  const start = `"${program}" ${cgroup} ${folder()} /run/runc "$SCRIPT"`;
   await does(`script --quiet --return --command '${start}' /dev/null`, {
     SCRIPT: `sleep 0.5; ${inside.join('\n')}\ntrue`,
     SHELL: '/bin/sh',

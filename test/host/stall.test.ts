@@ -75,7 +75,7 @@ test('a reader of stdout that stalls: the kernel is not held up, memory is bound
   const own = join(dir, 'own.jsonl');
   const run = new AgentRun({
     stdout: out,
-    config: 'heartbeat: 1s',
+    config: 'heartbeat: 1s\nsources: [audit]',
     args: ['--events', '--output', 'stdout?queue=4MiB', '--output', `file:${own}?kind=metric`],
   });
   closeSync(out);
