@@ -5,7 +5,7 @@ import { safeText, textBytes } from '../core/text.ts';
 import type { Seen } from './pending.ts';
 
 /** So many entries at once: about 100. */
-const PIECE_BYTES = 8 * 1024;
+const PIECE_BYTES = 4 * 1024;
 
 export interface ListedEntry extends Seen {
   readonly name: string;

@@ -13,6 +13,8 @@ const SLICE_MS = 10;
 const LIST_MAX = 65_536;
 /** Names that are compared before others get their turn. */
 const STEPS = 256;
+/** Of so many directories is known that their numbers were forgotten. */
+const FORGOTTEN_MAX = 16_384;
 /** The kernel takes no longer path. */
 const PATH_MAX = 4_095;
 
@@ -60,6 +62,8 @@ export class Walk {
   private readonly inContainers = new Map<DirectoryNode, boolean>();
   private isContainersTurn = true;
   private scan: Scan | undefined;
+  /** Numbers that are no longer in use, though an event that was read before may have one: the directory has another by now. */
+  private readonly forgotten = new Set<number>();
 
   constructor(parts: Parts) {
     this.parts = parts;
@@ -151,7 +155,8 @@ export class Walk {
     }
     const watched = reader.watch(path, this.maskOf(path));
     if (typeof watched === 'number' && !GONE.has(watched)) this.cannot(path, watched);
-    const id = target !== 0 ? target : typeof watched === 'number' ? 0 : watched.id;
+    const isTold = target !== 0 && !this.forgotten.has(target);
+    const id = isTold ? target : typeof watched === 'number' ? 0 : watched.id;
     if (id === 0) return undefined;
     const existing = parent.children.get(name);
     if (existing?.id === id) return existing;
@@ -193,7 +198,14 @@ export class Walk {
       this.parts.changes.flushDirectory(one);
       if (this.scan?.node === one) this.scan.listing.close();
     }
-    for (const id of this.parts.tree.remove(node)) this.parts.reader.forget(id);
+    for (const id of this.parts.tree.remove(node)) {
+      this.parts.reader.forget(id);
+      this.forgotten.add(id);
+    }
+    for (const id of this.forgotten) {
+      if (this.forgotten.size <= FORGOTTEN_MAX) break;
+      this.forgotten.delete(id);
+    }
   }
 
   /** Whether a container has no room for one more directory. */
