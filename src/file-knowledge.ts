@@ -3,10 +3,10 @@
 
 import { join } from 'node:path';
 import type { AuditEvent } from './audit/event.ts';
-import type { Note } from './audit/mode.ts';
 import type { Config } from './config/config.ts';
 import type { FilePackage, FileState } from './core/event.ts';
 import type { TaskFacts } from './core/observation.ts';
+import type { Note } from './core/source.ts';
 import type { FileChange } from './fsnotify/change.ts';
 import type { DescriberParts, Found } from './fsnotify/describe.ts';
 import { Inspector } from './fsnotify/inspect/inspector.ts';

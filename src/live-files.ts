@@ -1,7 +1,7 @@
 // The file watcher of a live run: it runs while a loaded rule needs it, or where the configuration wants it.
 
 import type { AuditEvent } from './audit/event.ts';
-import type { Note } from './audit/mode.ts';
+import type { Note } from './core/source.ts';
 import { FileKnowledge } from './file-knowledge.ts';
 import { Describer } from './fsnotify/describe.ts';
 import { FsSource } from './fsnotify/source.ts';

@@ -2,7 +2,8 @@
 // Pure: counters come in, losses go out.
 
 import type { ReaderStats } from '../../native/index.ts';
-import { addCounters, type Loss, type LossCounters, lossesBetween, NO_LOSS } from './loss.ts';
+import type { Loss } from '../core/source.ts';
+import { addCounters, type LossCounters, lossesBetween, NO_LOSS } from './loss.ts';
 
 /** For the heartbeat. */
 export interface AuditCounters extends LossCounters {

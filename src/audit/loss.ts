@@ -1,7 +1,7 @@
 // What was lost, from successive readings of the counters (pure). The three measures are disjoint: serial gaps (socket), incomplete
 // events, and growth of the kernel's `lost` (backlog; in records, an upper bound). The ring and the bounds of one event are our own.
 
-import type { LossEvent } from '../core/event.ts';
+import type { Loss } from '../core/source.ts';
 
 export interface LossCounters {
   /** Serials never seen: events lost in the socket. */
@@ -26,8 +26,6 @@ export const NO_LOSS: LossCounters = {
   recordsDropped: 0,
   malformed: 0,
 };
-
-export type Loss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
 
 const MEASURES: readonly (readonly [keyof LossCounters, string, Loss['unit'], boolean])[] = [
   ['missing', 'socket', 'events', false],

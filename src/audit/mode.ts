@@ -4,16 +4,11 @@
 //   share    multicast beside an audit daemon, with rules of our own added
 //   observe  multicast, no rules: uses what the host's rules produce
 
+import type { Note } from '../core/source.ts';
 import type { AuditStatus } from './control.ts';
 
 export type Mode = 'own' | 'share' | 'observe';
 export type RequestedMode = Mode | 'auto';
-
-export interface Note {
-  readonly code: string;
-  readonly level: 'info' | 'warning';
-  readonly message: string;
-}
 
 export interface HostAuditState {
   readonly status: AuditStatus;

@@ -1,6 +1,7 @@
 // The live audit source: chooses a mode, keeps events coming whatever happens to the audit daemon, the socket or the rules, and
 // accounts for what was lost. What the events mean is not its business (edge: netlink, files).
 
+import type { Loss, Note } from '../core/source.ts';
 import { type AuditCounters, ReaderAccounts } from './accounts.ts';
 import { AuditError, type AuditStatus, getStatus, setStatus } from './control.ts';
 import { type AuditEvent, FLAG } from './event.ts';
@@ -12,8 +13,7 @@ import {
   type WantedRule,
 } from './kernel-setup.ts';
 import { type EventVisitor, LiveReader } from './live-reader.ts';
-import type { Loss } from './loss.ts';
-import { decideMode, type HostAuditState, type Mode, type Note, type RequestedMode } from './mode.ts';
+import { decideMode, type HostAuditState, type Mode, type RequestedMode } from './mode.ts';
 import { readSavedState, restoreKernel } from './saved-state.ts';
 
 const CONFIG_CHANGE = 1305;

@@ -1,8 +1,7 @@
 // The file watcher: fanotify, and inotify where that isn't possible. Watches what the configuration names, tells what happened to it and
 // by whom, and after a loss looks at everything again, so that nothing that changed stays unknown (edge: the kernel, files).
 
-import type { Note } from '../audit/mode.ts';
-import type { LossEvent } from '../core/event.ts';
+import type { Loss, Note, SourceSinks } from '../core/source.ts';
 import { AddedRoots } from './added-roots.ts';
 import type { FileChange } from './change.ts';
 import { Changes } from './changes.ts';
@@ -45,19 +44,12 @@ export interface FsSourceOptions {
   readonly plain?: boolean;
 }
 
-export type FsLoss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
-
-export interface FsSourceSinks {
+export interface FsSourceSinks extends SourceSinks {
   /** A process that changes are told of from here on, as it is met: it may be gone when they are. */
   met?(who: Who): void;
   change(change: FileChange): void;
-  /** After the last of what is told at once. */
-  batchEnd(): void;
   /** Too many changes wait already: what comes next stays in the reader's ring. */
   isBusy?(): boolean;
-  loss(loss: FsLoss, fromMs: number, toMs: number): void;
-  note(note: Note): void;
-  availability(up: boolean, message: string): void;
   /** The host's mount table, at the start and when it changed: containers come and go with it. */
   mounts?(mounts: readonly Mount[]): void;
 }
@@ -379,7 +371,7 @@ export class FsSource {
   }
 }
 
-const lossOf = (reason: string, count: number): FsLoss => ({ reason, count, unit: 'events', upperBound: false });
+const lossOf = (reason: string, count: number): Loss => ({ reason, count, unit: 'events', upperBound: false });
 
 function reasonOf(errno: number): string {
   if (errno === EPERM) return 'CAP_SYS_ADMIN is missing';

@@ -2,8 +2,7 @@
 // them whatever becomes of them, and accounts for what was skipped. What lines mean is `observe.ts` (edge: files, a child process).
 
 import { existsSync } from 'node:fs';
-import type { Note } from '../audit/mode.ts';
-import type { LossEvent } from '../core/event.ts';
+import type { Loss, SourceSinks } from '../core/source.ts';
 import { safeText } from '../core/text.ts';
 import { findJournal, JournalFollower } from './journal.ts';
 import { parseEntry, sequenceOf } from './journal-entry.ts';
@@ -50,17 +49,9 @@ export interface LogSourceOptions {
   readonly journalctl?: string;
 }
 
-export interface LogSourceSinks {
+export interface LogSourceSinks extends SourceSinks {
   observation(observation: LogObservation): void;
-  /** After the last of what was read at once. */
-  batchEnd(): void;
-  loss(loss: LogLoss, fromMs: number, toMs: number): void;
-  note(note: Note): void;
-  /** The source stopped or started to give lines. */
-  availability(up: boolean, message: string): void;
 }
-
-export type LogLoss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
 
 export interface LogCounters {
   lines: number;
@@ -96,7 +87,7 @@ export class LogSource {
   private unread = 0;
   /** Where the journal is begun before an entry was read. */
   private sinceMs = 0;
-  private losses = new Map<string, LogLoss>();
+  private losses = new Map<string, Loss>();
   private lastTickMs = 0;
   private lookAtMs = 0;
   private startedAtMs = 0;

@@ -1,9 +1,8 @@
 // The packet source: reads what the filter lets through, decodes it, and tells the DNS messages in it. What was dropped is told as
 // loss, an interface that goes or comes as a note (edge: the kernel's packets).
 
-import type { Note } from '../audit/mode.ts';
-import type { LossEvent } from '../core/event.ts';
 import type { DnsObservation } from '../core/observation.ts';
+import type { SourceSinks } from '../core/source.ts';
 import { type InterfaceChange, PcapReader } from './reader.ts';
 import { PacketStages } from './stages.ts';
 
@@ -20,15 +19,8 @@ export interface PacketSourceOptions {
   readonly snaplen: number;
 }
 
-export type PacketLoss = Pick<LossEvent['loss'], 'reason' | 'count' | 'unit' | 'upperBound'>;
-
-export interface PacketSourceSinks {
+export interface PacketSourceSinks extends SourceSinks {
   observation(observation: DnsObservation): void;
-  /** After the last of what is told at once. */
-  batchEnd(): void;
-  loss(loss: PacketLoss, fromMs: number, toMs: number): void;
-  note(note: Note): void;
-  availability(up: boolean, message: string): void;
 }
 
 /** Dropped by the kernel, by an interface, and by a ring of ours that wasn't emptied in time. */

@@ -1,7 +1,7 @@
 // Tells the file watcher which directories are containers': as soon as a container's root directory is mounted, before anything runs in
 // it, by what its runtime keeps; and once a process is in it, by that process's own mounts (edge: cgroups, /proc, runtimes' files).
 
-import type { Note } from '../audit/mode.ts';
+import type { Note } from '../core/source.ts';
 import { type Mount, mountsByPoint, parseMounts } from '../fsnotify/mounts.ts';
 import { look } from '../fsnotify/reader.ts';
 import type { FsSource } from '../fsnotify/source.ts';

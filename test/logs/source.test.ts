@@ -2,12 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Loss } from '../../src/core/source.ts';
 import type { LogObservation } from '../../src/logs/observe.ts';
-import { type LogLoss, LogSource, type LogSourceOptions } from '../../src/logs/source.ts';
+import { LogSource, type LogSourceOptions } from '../../src/logs/source.ts';
 
 let folder: string;
 let observations: LogObservation[];
-let losses: LogLoss[];
+let losses: Loss[];
 let told: string[];
 let source: LogSource;
 

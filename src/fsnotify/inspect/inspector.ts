@@ -1,8 +1,8 @@
 // Says what a file is now, without the main thread ever waiting for it: a worker looks and hashes, in batches, events before the
 // background. A worker that hangs in a file system is left there, and another takes its place (edge: threads, the clock).
 
-import type { Note } from '../../audit/mode.ts';
 import type { FileState, HashAlgorithm } from '../../core/event.ts';
+import type { Note } from '../../core/source.ts';
 import { type InspectCounters, noCounters, tally } from './counters.ts';
 import { glance } from './held.ts';
 import { type Helper, type StartHelper, startWorker } from './helper.ts';
