@@ -23,11 +23,13 @@ constexpr int kPacketsMax = 4096;
 constexpr int64_t kLookPauseMs = 50;
 constexpr int64_t kRetryMs = 1000;
 constexpr int64_t kCountMs = 100;
+// So long is waited for packets of an interface that went, before its handle is closed.
+constexpr int64_t kLastMs = 1000;
 constexpr int kSnaplenMost = 262144;  // libpcap's
 // libpcap makes blocks of 256 KiB: fewer than four would drop while one is read.
 constexpr size_t kBufferLeastBytes = 1 << 20;
 
-// The kernel gives a block that isn't full when its timer has found it twice.
+// The kernel gives a block that isn't full when its timer has found it twice; later where the processor was taken from this machine.
 int lastBlockMs(int coalesceMs) { return 2 * coalesceMs + 10; }
 
 // The index of an interface, 0 when there is none, and whether it is up.
@@ -159,6 +161,7 @@ int PcapReader::take(Interface* i) {
   i->fd = pcap_get_selectable_fd(p);
   i->dlt = pcap_datalink(p);
   i->index = index;
+  i->packets = 0;
   i->dropped = 0;
   i->interfaceDropped = 0;
   counters_.opened++;
@@ -227,15 +230,27 @@ bool PcapReader::drain(Interface* i, int64_t now) {
   if (n >= 0) return n == kPacketsMax;
   if (i->closeMs != 0) return false;
   // It went down, or away. What came just before is still in a block that the kernel will give.
-  i->failure = pcapError(i->handle, n, i->name);
-  i->closeMs = now + lastBlockMs(options_.coalesceMs);
-  lookMs_ = std::min(lookMs_, i->closeMs);
+  leave(i, pcapError(i->handle, n, i->name), now);
   return false;
+}
+
+void PcapReader::leave(Interface* i, PcapError why, int64_t now) {
+  i->failure = std::move(why);
+  i->closeMs = now + lastBlockMs(options_.coalesceMs);
+  i->lastMs = now + kLastMs;
+  lookMs_ = std::min(lookMs_, i->closeMs);
+}
+
+// Whether the kernel has given what it counted. On a loopback it counts twice what libpcap gives once: never true there.
+bool PcapReader::isEmpty(const Interface& i) {
+  pcap_stat s = {};
+  return pcap_stats(i.handle, &s) != 0 || s.ps_recv - s.ps_drop <= i.packets;
 }
 
 void PcapReader::packet(uint8_t* feed, const pcap_pkthdr* header, const uint8_t* bytes) {
   const auto* f = reinterpret_cast<Feed*>(feed);
   PcapReader* r = f->reader;
+  f->from->packets++;
   r->counters_.packets++;
   r->isTold_ = false;
   if (!givePacket(r->ring_, f->from->dlt, f->from->index, *header, bytes)) r->counters_.ringDropped++;
@@ -261,8 +276,7 @@ void PcapReader::lookAt(Interface* i, int64_t now) {
   const int index = i->isAny ? 0 : indexOf(controlFd_, i->name, &isUp);
   if (i->handle != nullptr && i->closeMs == 0 && index != i->index) {
     // Deleted, and perhaps another by its name is there.
-    i->failure = {ENODEV, i->name + ": it was removed"};
-    i->closeMs = now + lastBlockMs(options_.coalesceMs);
+    leave(i, {ENODEV, i->name + ": it was removed"}, now);
   }
   if (i->closeMs != 0) {
     if (now < i->closeMs) {
@@ -270,6 +284,11 @@ void PcapReader::lookAt(Interface* i, int64_t now) {
       return;
     }
     (void)drain(i, now);
+    if (now < i->lastMs && !isEmpty(*i)) {
+      i->closeMs = now + options_.coalesceMs;
+      lookMs_ = std::min(lookMs_, i->closeMs);
+      return;
+    }
     close(i);
     i->closeMs = 0;
     i->retryMs = now;

@@ -63,19 +63,21 @@ class PcapReader {
     int fd = -1;
     int dlt = 0;
     int index = 0;
-    // Of this handle: what was counted already.
+    // Of this handle: what was given, and what was counted already.
+    uint32_t packets = 0;
     uint32_t dropped = 0;
     uint32_t interfaceDropped = 0;
     // What the consumer was told last; nothing yet: -1.
     int32_t told = -1;
-    // It failed: the reason, when its handle is closed (0: there is none to close) and when it's tried again.
+    // It failed: the reason, when its handle is closed (0: there is none to close), at the latest, and when it's tried again.
     PcapError failure;
     int64_t closeMs = 0;
+    int64_t lastMs = 0;
     int64_t retryMs = 0;
   };
   struct Feed {
     PcapReader* reader;
-    const Interface* from;
+    Interface* from;
   };
   static void body(void* self);
   static void packet(uint8_t* feed, const pcap_pkthdr* header, const uint8_t* bytes);
@@ -87,6 +89,9 @@ class PcapReader {
   void close(Interface* i);
   // True when there is more.
   bool drain(Interface* i, int64_t now);
+  // Its handle is closed when what came before was read.
+  void leave(Interface* i, PcapError why, int64_t now);
+  static bool isEmpty(const Interface& i);
   void drainLinks();
   void tell(Interface* i, InterfaceState state, const PcapError& why);
   void count(Interface* i);

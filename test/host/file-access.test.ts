@@ -47,7 +47,8 @@ describe('reads of files', () => {
     const names = await fires(run, 'secret read', 4);
     expect(names.map(line => text(line, 'file.path'))).toEqual([secret, secret, secret, secret]);
     expect(names.map(line => text(line, 'process.name'))).toEqual(['cat', 'cat', 'cat', 'cat']);
-    expect(names.map(line => at(line, 'puppy.warnings') ?? [])).toEqual([[], ['other_name'], ['other_name'], []]);
+    const isOtherName = (line: Line) => [at(line, 'puppy.warnings') ?? []].flat().includes('other_name');
+    expect(names.map(isOtherName)).toEqual([false, true, true, false]);
     expect(text(names[0]!, 'event.action')).toBe('accessed');
     expect(text(names[0]!, 'puppy.origin.file')).toBe('audit');
 
