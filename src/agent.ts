@@ -144,7 +144,7 @@ export class Agent {
     }
     this.files = new LiveFiles({ run, auditReadUpToMs: () => this.audit?.readUpToMs() ?? Number.POSITIVE_INFINITY });
     this.logs = new LiveLogs(run);
-    this.packets = new LivePackets(run);
+    this.packets = new LivePackets(run, () => this.audit?.readUpToMs() ?? Number.POSITIVE_INFINITY);
   }
 
   private get config(): Config {
@@ -267,6 +267,8 @@ export class Agent {
       log,
       recorder,
       pipeline: this.parts.pipeline,
+      pass: this.parts.pass,
+      setHold: this.parts.setHold,
       pump: () => this.outputs.pump(),
       ...(!this.config.sources.includes('audit') && { met: who => this.meet(who) }),
       sayLoss: loss => {

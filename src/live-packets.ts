@@ -1,43 +1,55 @@
 // The packet source of a live run: it runs while a loaded rule needs what packets tell, or where the configuration wants it.
 
+import { LiveJoins } from './live-joins.ts';
 import type { LiveRun } from './live-run.ts';
+import { HostAddresses } from './pcap/addresses.ts';
 import { PacketSource } from './pcap/source.ts';
 import type { Ruleset } from './rules/ruleset.ts';
 
+interface Running {
+  readonly source: PacketSource;
+  readonly joins: LiveJoins;
+}
+
 export class LivePackets {
   private readonly run: LiveRun;
-  private source: PacketSource | undefined;
+  private readonly auditReadUpToMs: () => number;
+  private readonly addresses = new HostAddresses();
+  private running: Running | undefined;
 
-  constructor(run: LiveRun) {
+  constructor(run: LiveRun, auditReadUpToMs: () => number) {
     this.run = run;
+    this.auditReadUpToMs = auditReadUpToMs;
   }
 
   /** Starts or stops the source, as these rules need. */
-  follow(ruleset: Ruleset, nowMs: number): void {
+  follow({ needs }: Ruleset, nowMs: number): void {
     const { pcap, sources, events } = this.run.config();
-    const isNeeded = pcap.enabled === 'auto' ? ruleset.needs.dns || events : pcap.enabled;
+    const isNeeded = pcap.enabled === 'auto' ? needs.dns || needs.connect || needs.accept || events : pcap.enabled;
     const isWanted = isNeeded && sources.includes('pcap');
-    if (isWanted === (this.source !== undefined)) return;
+    if (isWanted === this.isRunning) return;
     if (isWanted) this.start(nowMs);
     else this.stop();
   }
 
   get isRunning(): boolean {
-    return this.source !== undefined;
+    return this.running !== undefined;
   }
 
   tick(nowMs: number): void {
-    this.source?.tick(nowMs);
+    this.running?.source.tick(nowMs);
+    this.running?.joins.tick(nowMs);
   }
 
   stop(): void {
-    this.source?.stop();
-    this.source = undefined;
+    this.running?.source.stop();
+    this.running?.joins.stop();
+    this.running = undefined;
   }
 
   /** Of the source that runs; undefined where none does. */
   counters() {
-    return this.source?.counters();
+    return this.running && { ...this.running.source.counters(), joins: this.running.joins.counters() };
   }
 
   private start(nowMs: number): void {
@@ -46,16 +58,26 @@ export class LivePackets {
     const source = new PacketSource(
       { interfaces, snaplen },
       {
-        observation: observation => {
+        dns: observation => {
           run.recorder?.dns(observation);
           run.pipeline(observation);
         },
+        flow: (news, flow, timeMs) => this.running?.joins.flow(news, flow, timeMs),
         batchEnd: () => run.pump(),
         loss: (loss, fromMs, toMs) => run.sayLoss({ source: 'pcap', ...loss, fromMs, toMs }),
         note: note => run.log[note.level](note.message),
         availability: (up, message) => run.sayAvailability('pcap', up, message),
       },
     );
-    if (source.start(nowMs)) this.source = source;
+    if (!source.start(nowMs)) return;
+    const joins = new LiveJoins({
+      run,
+      auditReadUpToMs: this.auditReadUpToMs,
+      packetsReadUpToMs: () => source.readUpToMs(),
+      addresses: () => this.addresses.now(Date.now()),
+      owner: () => undefined,
+      seesAll: () => interfaces.includes('any'),
+    });
+    this.running = { source, joins };
   }
 }

@@ -39,8 +39,10 @@ export interface PartsOptions {
 
 export interface Parts {
   readonly pipeline: Pipeline;
-  /** An event that was enriched when it was written, from evaluate on. */
-  readonly replayEvent: (event: HostEvent) => void;
+  /** An event that was enriched before (it was held, or written once), from evaluate on. */
+  readonly pass: (event: HostEvent) => void;
+  /** Who may hold events back from now on; nobody without. */
+  readonly setHold: (hold: ((event: HostEvent) => boolean) | undefined) => void;
   /** A loss that was told of before: alerts of its time are less sure. */
   readonly replayLoss: (loss: LossEvent['loss']) => void;
   readonly table: ProcessTable;
@@ -64,9 +66,11 @@ export function createParts(options: PartsOptions): Parts {
     correlator: new Correlator({ maxBytes: options.correlationBytes ?? CORRELATION_BYTES }),
   });
   let { ruleset } = options;
+  let hold: ((event: HostEvent) => boolean) | undefined;
   judge.setRules(ruleset.rules, options.correlations);
   const stages: Stages = {
     enrich: observation => enrich(observation, table, names),
+    hold: event => hold?.(event) === true,
     evaluate: event => ruleset.evaluate(event),
     judge: (event, matches) => judge.judge(event, matches),
     deliver: (event, alerts) => {
@@ -81,7 +85,10 @@ export function createParts(options: PartsOptions): Parts {
     judge,
     counters: write.counters,
     pipeline: createPipeline(stages),
-    replayEvent: event => pass(stages, event),
+    pass: event => pass(stages, event),
+    setHold: next => {
+      hold = next;
+    },
     replayLoss: loss => windows.add(loss),
     setRuleset: (next, correlations) => {
       ruleset = next;

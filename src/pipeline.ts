@@ -1,4 +1,4 @@
-// The order of stages, and nothing else: source → normalise → enrich → evaluate → judge → deliver.
+// The order of stages, and nothing else: source → normalise → enrich → hold → evaluate → judge → deliver.
 
 import type { AnyEvent, HostEvent } from './core/event.ts';
 import type { Alert, Match } from './core/match.ts';
@@ -7,6 +7,8 @@ import type { HostObservation, Observation } from './core/observation.ts';
 export interface Stages {
   /** An observation with its process: the event. */
   readonly enrich: (observation: HostObservation) => HostEvent;
+  /** Takes events that are told later, more complete: true where it does. They come back by {@link pass}. */
+  readonly hold: (event: HostEvent) => boolean;
   /** The rules that match. */
   readonly evaluate: (event: HostEvent) => readonly Match[];
   /** What the matches mean with those before them. */
@@ -33,13 +35,15 @@ export function createPipeline(stages: Stages): Pipeline {
       case 'heartbeat':
         stages.deliver(observation, NO_ALERTS);
         break;
-      default:
-        pass(stages, stages.enrich(observation));
+      default: {
+        const event = stages.enrich(observation);
+        if (!stages.hold(event)) pass(stages, event);
+      }
     }
   };
 }
 
 /** From evaluate on: an event that is enriched already. */
-export function pass(stages: Omit<Stages, 'enrich'>, event: HostEvent): void {
+export function pass(stages: Omit<Stages, 'enrich' | 'hold'>, event: HostEvent): void {
   stages.deliver(event, stages.judge(event, stages.evaluate(event)));
 }

@@ -2,7 +2,18 @@
 
 import type { DnsObservation } from './core/observation.ts';
 import { PcapFile } from './pcap/capture-file.ts';
+import type { Flow } from './pcap/flow.ts';
+import type { FlowNews } from './pcap/flows.ts';
 import { PacketStages } from './pcap/stages.ts';
+
+/** News of a connection. */
+export interface CapturedFlow {
+  readonly news: FlowNews;
+  readonly flow: Flow;
+  readonly timeMs: number;
+}
+
+export type CaptureItem = DnsObservation | CapturedFlow;
 
 export class CaptureReplay {
   packets = 0;
@@ -17,11 +28,14 @@ export class CaptureReplay {
   }
 
   /** In slices of the file. Throws Error that names the file, where it is none. */
-  *observations(): Generator<DnsObservation, undefined> {
+  *observations(): Generator<CaptureItem, undefined> {
     const file = PcapFile.open(this.path);
     if (!(file instanceof PcapFile)) throw new Error(`${this.path}: ${file.reason}`);
-    let found: DnsObservation[] = [];
-    const stages = new PacketStages(observation => found.push(observation));
+    let found: CaptureItem[] = [];
+    const stages = new PacketStages({
+      dns: observation => void found.push(observation),
+      flow: (news, flow, timeMs) => void found.push({ news, flow, timeMs }),
+    });
     let bytes = 0;
     try {
       for (let packets = file.next(); packets !== undefined; packets = file.next()) {

@@ -131,7 +131,7 @@ class EventReplay {
     this.events++;
     if (isAlert) this.ofAlerts++;
     if (event.warnings.some(code => CUT.test(code))) this.cut++;
-    parts.replayEvent(id === event.stamp ? event : { ...event, stamp: id });
+    parts.pass(id === event.stamp ? event : { ...event, stamp: id });
   }
 
   private hostOf(id: string | undefined, json: unknown): Parts | undefined {

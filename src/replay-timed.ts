@@ -3,12 +3,11 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import type { DnsObservation } from './core/observation.ts';
 import { safeText } from './core/text.ts';
 import { filePieces } from './file-pieces.ts';
 import { type LogObservation, LogObserver } from './logs/observe.ts';
 import { LineSplitter } from './logs/splitter.ts';
-import type { CaptureReplay } from './replay-capture.ts';
+import type { CaptureItem, CaptureReplay } from './replay-capture.ts';
 
 export interface LineFile {
   readonly path: string;
@@ -18,7 +17,7 @@ export interface LineFile {
 const PIECE_BYTES = 64 * 1024;
 const UNPACKED_MAX_BYTES = 512 * 1024 * 1024;
 
-type Timed = LogObservation | DnsObservation;
+export type Timed = LogObservation | CaptureItem;
 
 interface Source {
   readonly observations: Generator<Timed, undefined>;

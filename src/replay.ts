@@ -6,7 +6,9 @@ import { AuditObserver } from './audit/observe.ts';
 import { AuditReplay } from './audit/replay.ts';
 import { AgentVoice } from './core/agent-events.ts';
 import type { Parts } from './parts.ts';
+import { JoinedReplay } from './recording/joined.ts';
 import { decodeAuditEvent, openRecording } from './recording/reader.ts';
+import type { ReplayJoins } from './replay-joins.ts';
 import type { TimedReplay } from './replay-timed.ts';
 
 export interface ReplaySummary {
@@ -29,6 +31,7 @@ const LINES_AT_ONCE = 1_024;
 export async function replayLog(
   pieces: AsyncIterable<Uint8Array>,
   others: TimedReplay | undefined,
+  joins: ReplayJoins | undefined,
   parts: Parts,
   argvMaxBytes: number,
   breathe: Breathe,
@@ -45,6 +48,7 @@ export async function replayLog(
     others?.upTo(lastMs);
     const observation = observer.observe(event, event.timeMs);
     if (observation !== undefined) parts.pipeline(observation);
+    joins?.advance(lastMs);
   });
   try {
     for await (const whole of pieces) {
@@ -57,7 +61,9 @@ export async function replayLog(
       }
     }
     replay.finish();
+    joins?.withoutAudit();
     await othersUpTo(Number.POSITIVE_INFINITY);
+    joins?.end();
     await breathe();
     const stats = replay.stats();
     const { missing, recordsDropped, malformed, ringDropped } = stats;
@@ -102,6 +108,7 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
   const { header, lines } = await openRecording(directory);
   const excluded = new Set<number>();
   const observer = new AuditObserver(excluded);
+  const joined = new JoinedReplay(parts.pass);
   let count = 0;
   let events = 0;
   for await (const line of lines) {
@@ -119,7 +126,12 @@ export async function replayRecording(directory: string, parts: Parts, breathe: 
     } else if ('dns' in line) {
       events++;
       parts.pipeline(line.dns);
-    } else if ('met' in line) parts.table.meet(line.met.task, line.met.startTicks, line.at);
+    } else if ('flow' in line) {
+      events++;
+      parts.pipeline(line.flow);
+    } else if ('joined' in line) joined.joined(line.joined);
+    else if ('holding' in line) parts.setHold(line.holding ? joined.hold : undefined);
+    else if ('met' in line) parts.table.meet(line.met.task, line.met.startTicks, line.at);
     else if ('agent' in line) parts.pipeline(line.agent);
     else if ('excluded' in line) {
       excluded.clear();

@@ -11,7 +11,6 @@ import type { HostIdentity } from '../output/ecs/context.ts';
 import { originOf } from '../output/ecs/read-line.ts';
 import { type Outputs, openOutputs } from '../output/outputs.ts';
 import { createParts, type Parts } from '../parts.ts';
-import type { Pipeline } from '../pipeline.ts';
 import { type HostFacts, noFacts } from '../proc/facts.ts';
 import { liveFacts } from '../proc/live-facts.ts';
 import { replayFacts } from '../proc/record-facts.ts';
@@ -20,7 +19,8 @@ import { replayTerms } from '../recording/terms.ts';
 import { type ReplaySummary, replayLog, replayRecording } from '../replay.ts';
 import { CaptureReplay } from '../replay-capture.ts';
 import { replayEvents } from '../replay-events.ts';
-import { TimedReplay } from '../replay-timed.ts';
+import { ReplayJoins } from '../replay-joins.ts';
+import { type Timed, TimedReplay } from '../replay-timed.ts';
 import { TermTable } from '../rules/gates/term-table.ts';
 import { formatProblem } from '../rules/problem.ts';
 import { type LoadedRuleset, loadRuleset, UNKNOWN_TUNED } from '../rules-loading.ts';
@@ -161,8 +161,11 @@ class Replay {
       const captures = inputs.flatMap(({ kind, path }) =>
         kind === 'capture' ? [new CaptureReplay(path, onBytes)] : [],
       );
-      const others = timedReplay(inputs, captures, parts.pipeline, config.logs.maxLineBytes, onBytes);
-      const summary = await replayLog(readLogs(inputs, onBytes), others, parts, config.audit.argvMaxBytes, breathe);
+      const joins = captures.length === 0 ? undefined : new ReplayJoins(parts);
+      const give = (timed: Timed): void => ('news' in timed ? joins?.flow(timed) : parts.pipeline(timed));
+      const others = timedReplay(inputs, captures, give, config.logs.maxLineBytes, onBytes);
+      const { argvMaxBytes } = config.audit;
+      const summary = await replayLog(readLogs(inputs, onBytes), others, joins, parts, argvMaxBytes, breathe);
       return withCaptures(summary, captures);
     }
     return await replayEvents(
@@ -249,7 +252,7 @@ function withCaptures(summary: ReplaySummary, captures: readonly CaptureReplay[]
   );
   return {
     ...summary,
-    notes: [...summary.notes, [packets, 'packets, of which DNS is told']],
+    notes: [...summary.notes, [packets, 'packets']],
     odd: [...summary.odd, ...cut],
   };
 }
@@ -257,13 +260,13 @@ function withCaptures(summary: ReplaySummary, captures: readonly CaptureReplay[]
 function timedReplay(
   inputs: readonly Input[],
   captures: readonly CaptureReplay[],
-  pipeline: Pipeline,
+  give: (timed: Timed) => void,
   maxLineBytes: number,
   onBytes: (bytes: number) => void,
 ): TimedReplay | undefined {
   const files = inputs.flatMap(input => (input.kind === 'lines' ? [input] : []));
   if (files.length + captures.length === 0) return undefined;
-  return new TimedReplay(files, captures, maxLineBytes, pipeline, onBytes);
+  return new TimedReplay(files, captures, maxLineBytes, give, onBytes);
 }
 
 export const replayCommand: Command = {
@@ -273,7 +276,8 @@ export const replayCommand: Command = {
 Evaluates what was written before, with the same results as live. Needs no privileges.
 
   INPUT               audit.log files, plain or gzip, oldest first; the host's other logs (auth.log, syslog), which are told by
-                      their content and put in between by time; packets (.pcap, .pcapng), of which DNS is told, likewise; or
+                      their content and put in between by time; packets (.pcap, .pcapng) likewise, joined with the calls of an
+                      audit.log beside them; or
                       events that an agent wrote (--events; .jsonl), plain or gzip, of any hosts, to be judged by other rules;
                       a folder made with --record; or - for standard input
   --rules PATH        a rule file or a folder; repeatable

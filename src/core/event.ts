@@ -159,7 +159,8 @@ export interface ExecFailedEvent extends EventBase {
 }
 
 export interface NetworkEvent extends EventBase {
-  readonly kind: 'connect' | 'accept' | 'bind' | 'listen';
+  /** `flow_seen`: packets of a connection of which no process is known. */
+  readonly kind: 'connect' | 'accept' | 'bind' | 'listen' | 'flow_seen';
   readonly process?: Process;
   /** The initiator's end. */
   readonly source?: Endpoint;
@@ -169,6 +170,16 @@ export interface NetworkEvent extends EventBase {
   readonly transport?: 'tcp' | 'udp' | 'sctp' | 'icmp';
   /** How the kernel was asked, where it wasn't the plain syscall: `sendto` (TCP Fast Open), `io_uring`. */
   readonly via?: string;
+  /** Of a connection that was seen in packets: https://github.com/corelight/community-id-spec */
+  readonly communityId?: string;
+  /** Its ends on the other side of an address translation. */
+  readonly translated?: { readonly source: Endpoint; readonly destination: Endpoint };
+  /** Local ports of which one is this call's, open which. */
+  readonly candidates?: readonly number[];
+  /** Which way, where the kind doesn't say: of a `flow_seen`. */
+  readonly direction?: 'ingress' | 'egress';
+  /** What says who it was, where it's no record of the call: `sock_diag` named the socket's owner. */
+  readonly teller?: 'audit' | 'packet' | 'sock_diag';
 }
 
 /** An audit event, or a log's line, whose meaning is told by its kind alone; rules see its records or `log`. */

@@ -66,6 +66,12 @@ export interface NetworkObservation extends ObservationBase {
   readonly family?: 'ipv4' | 'ipv6';
   readonly transport?: NetworkEvent['transport'];
   readonly via?: string;
+  readonly communityId?: string;
+  readonly translated?: NonNullable<NetworkEvent['translated']>;
+  readonly direction?: NonNullable<NetworkEvent['direction']>;
+  /** The pid of who holds the socket, of whom no record tells. */
+  readonly owner?: number;
+  readonly teller?: NonNullable<NetworkEvent['teller']>;
 }
 
 export interface AuditRecordObservation extends ObservationBase {

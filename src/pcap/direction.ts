@@ -20,6 +20,13 @@ export class LocalAddresses {
     this.#keys = keys;
   }
 
+  /** An address as text. */
+  hasText(text: string): boolean {
+    const bytes = addressBytes(text);
+    return bytes !== undefined && this.has(Buffer.from(bytes).latin1Slice());
+  }
+
+  /** Address bytes as one latin1 string. */
   has(key: string): boolean {
     return this.#keys.has(key) || isLoopback(key);
   }

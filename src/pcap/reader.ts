@@ -4,6 +4,8 @@ import { native, type PcapFailure, type PcapOptions, type PcapStats, type Source
 import { safeText } from '../core/text.ts';
 
 /** How long batches are taken before signals, timers and outputs get their turn. */
+/** How long packets gather in the kernel and in the reader's thread, with room for a busy host. */
+const GATHER_MS = 100;
 const SLICE_MS = 20;
 const BATCH_BYTES = 512 * 1024;
 const HEADER_BYTES = 40;
@@ -63,6 +65,8 @@ export class PcapReader {
   private bytes = Buffer.alloc(BATCH_BYTES);
   private visitor: PacketVisitor | undefined;
   private draining = false;
+  /** Of the last packet. */
+  private lastMs = 0;
   private stopped = false;
 
   private constructor(source: SourceHandle) {
@@ -93,6 +97,11 @@ export class PcapReader {
   close(): void {
     this.stop();
     native().close(this.source);
+  }
+
+  /** Milliseconds since the epoch: what passed until then was handed out, unless it was lost. */
+  readUpToMs(): number {
+    return this.draining ? this.lastMs : Date.now() - GATHER_MS;
   }
 
   stats(): PcapStats {
@@ -127,8 +136,11 @@ export class PcapReader {
     }
     const { bytes, visitor } = this;
     for (let at = 0; at < size; at += bytes.readInt32LE(at)) {
-      if (bytes.readInt32LE(at + 4) === KIND_PACKET) visitor?.packet(packetOf(bytes, at));
-      else visitor?.interfaceChanged(changeOf(bytes, at));
+      if (bytes.readInt32LE(at + 4) === KIND_PACKET) {
+        const packet = packetOf(bytes, at);
+        this.lastMs = packet.timeMs;
+        visitor?.packet(packet);
+      } else visitor?.interfaceChanged(changeOf(bytes, at));
     }
     return size > 0;
   }

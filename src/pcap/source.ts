@@ -1,10 +1,9 @@
 // The packet source: reads what the filter lets through, decodes it, and tells the DNS messages in it. What was dropped is told as
 // loss, an interface that goes or comes as a note (edge: the kernel's packets).
 
-import type { DnsObservation } from '../core/observation.ts';
 import type { SourceSinks } from '../core/source.ts';
 import { type InterfaceChange, PcapReader } from './reader.ts';
-import { PacketStages } from './stages.ts';
+import { PacketStages, type PacketTellers } from './stages.ts';
 
 /** DNS, multicast DNS and LLMNR, over UDP and TCP. */
 export const DNS_FILTER = 'port 53 or port 5353 or port 5355';
@@ -19,9 +18,7 @@ export interface PacketSourceOptions {
   readonly snaplen: number;
 }
 
-export interface PacketSourceSinks extends SourceSinks {
-  observation(observation: DnsObservation): void;
-}
+export interface PacketSourceSinks extends SourceSinks, PacketTellers {}
 
 /** Dropped by the kernel, by an interface, and by a ring of ours that wasn't emptied in time. */
 const DROPS = [
@@ -42,7 +39,7 @@ export class PacketSource {
   constructor(options: PacketSourceOptions, sinks: PacketSourceSinks) {
     this.options = options;
     this.sinks = sinks;
-    this.stages = new PacketStages(observation => sinks.observation(observation));
+    this.stages = new PacketStages(sinks);
   }
 
   /** Never throws: what can't be read is told. False where it can't begin. */
@@ -87,6 +84,11 @@ export class PacketSource {
     this.lossFromMs = nowMs;
     this.stages.tick(nowMs);
     if (stats.error !== 0) this.setDown(`reading failed: error ${stats.error}; restart the agent`);
+  }
+
+  /** Milliseconds since the epoch: what passed until then was handed out, unless it was lost. */
+  readUpToMs(): number {
+    return this.reader?.readUpToMs() ?? Number.POSITIVE_INFINITY;
   }
 
   stop(): void {

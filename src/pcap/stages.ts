@@ -4,19 +4,24 @@ import type { DnsObservation } from '../core/observation.ts';
 import { Decoder } from './decode.ts';
 import { dnsObservation } from './dns/observe.ts';
 import { DnsReader } from './dns/reader.ts';
-import { FlowTable } from './flows.ts';
+import type { Flow } from './flow.ts';
+import { type FlowNews, FlowTable } from './flows.ts';
 import type { Packet } from './reader.ts';
 
-/** Those of DNS alone. */
-const FLOWS_MAX = 16_384;
+/** What packets tell. */
+export interface PacketTellers {
+  dns(observation: DnsObservation): void;
+  flow(news: FlowNews, flow: Flow, timeMs: number): void;
+}
 
 export class PacketStages {
-  private readonly tell: (observation: DnsObservation) => void;
+  private readonly tell: PacketTellers;
+  private nowMs = 0;
   private readonly decoder = new Decoder();
-  private readonly flows = new FlowTable(FLOWS_MAX);
+  private readonly flows = new FlowTable();
   private readonly dns = new DnsReader();
 
-  constructor(tell: (observation: DnsObservation) => void) {
+  constructor(tell: PacketTellers) {
     this.tell = tell;
   }
 
@@ -25,10 +30,13 @@ export class PacketStages {
     if (packet === undefined) return;
     // Whole milliseconds, as all events have them.
     const ms = Math.floor(timeMs);
-    const flow = this.flows.see(packet, ms, interfaceIndex, () => {});
+    this.nowMs = ms;
+    const flow = this.flows.see(packet, ms, interfaceIndex, this.news);
     if (flow === undefined) return;
-    this.dns.see(packet, flow, ms, told => this.tell(dnsObservation(told, flow, ms)));
+    this.dns.see(packet, flow, ms, told => this.tell.dns(dnsObservation(told, flow, ms)));
   }
+
+  private readonly news = (news: FlowNews, flow: Flow): void => this.tell.flow(news, flow, this.nowMs);
 
   tick(nowMs: number): void {
     this.flows.tick(nowMs);

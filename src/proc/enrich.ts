@@ -64,6 +64,7 @@ export function enrich(o: HostObservation, table: ProcessTable, names?: NameMemo
     case 'accept':
     case 'bind':
     case 'listen':
+    case 'flow_seen':
       return network(o, table, names);
     case 'dns_query':
     case 'dns_answer':
@@ -82,7 +83,8 @@ export function enrich(o: HostObservation, table: ProcessTable, names?: NameMemo
 }
 
 function network(o: NetworkObservation, table: ProcessTable, names: NameMemory | undefined): NetworkEvent {
-  const process = o.task === undefined ? undefined : actor(o, o.task, table);
+  const process =
+    o.task !== undefined ? actor(o, o.task, table) : o.owner !== undefined ? table.find(o.owner, o.timeMs) : undefined;
   const event: Mutable<NetworkEvent> = extend<NetworkEvent>(base(o, process && table), { kind: o.kind });
   if (process !== undefined) event.process = process;
   if (o.source !== undefined) event.source = o.source;
@@ -90,6 +92,10 @@ function network(o: NetworkObservation, table: ProcessTable, names: NameMemory |
   if (o.family !== undefined) event.family = o.family;
   if (o.transport !== undefined) event.transport = o.transport;
   if (o.via !== undefined) event.via = o.via;
+  if (o.communityId !== undefined) event.communityId = o.communityId;
+  if (o.translated !== undefined) event.translated = o.translated;
+  if (o.direction !== undefined) event.direction = o.direction;
+  if (o.teller !== undefined) event.teller = o.teller;
   return event;
 }
 

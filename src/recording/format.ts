@@ -1,7 +1,7 @@
 // What a recording's lines are.
 
-import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
-import type { DnsObservation, FileObservation } from '../core/observation.ts';
+import type { AgentEvent, HeartbeatEvent, LossEvent, NetworkEvent } from '../core/event.ts';
+import type { DnsObservation, FileObservation, NetworkObservation } from '../core/observation.ts';
 import type { Who } from '../fsnotify/task.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { HostIdentity } from '../proc/facts.ts';
@@ -23,6 +23,15 @@ export interface RecordingHeader {
   readonly host: HostIdentity;
 }
 
+/** One that was held, with what was added to it. */
+export interface Joined {
+  readonly stamp: string;
+  readonly ordinal: number;
+  readonly set: Partial<NetworkEvent>;
+  /** The call whose process asked: stamp, line feed, ordinal. */
+  readonly owner?: string;
+}
+
 export type RecordingLine =
   | { readonly header: RecordingHeader }
   /** One event as the assembler gave it (native/assembler.h), in base64. */
@@ -30,6 +39,11 @@ export type RecordingLine =
   | { readonly log: LogObservation }
   | { readonly file: FileObservation }
   | { readonly dns: DnsObservation }
+  /** A connection of which no call was told. */
+  | { readonly flow: NetworkObservation }
+  /** Whether calls and DNS messages are held from here on, until a line tells what became of them. */
+  | { readonly holding: boolean }
+  | { readonly joined: Joined }
   /** A process that file events name later, met at that time. */
   | { readonly met: Who; readonly at: number }
   | { readonly agent: AgentEvent | LossEvent | HeartbeatEvent }

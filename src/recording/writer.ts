@@ -5,12 +5,13 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditEvent } from '../audit/event.ts';
-import type { AgentEvent, HeartbeatEvent, LossEvent } from '../core/event.ts';
-import type { DnsObservation, FileObservation } from '../core/observation.ts';
+import type { AgentEvent, DnsEvent, HeartbeatEvent, LossEvent, NetworkEvent } from '../core/event.ts';
+import type { DnsObservation, FileObservation, NetworkObservation } from '../core/observation.ts';
 import type { Who } from '../fsnotify/task.ts';
 import type { LogObservation } from '../logs/observe.ts';
 import type { RecordingHeader, RecordingLine } from './format.ts';
 import { FACTS_FILE, OBSERVATIONS_FILE } from './format.ts';
+import { joinedOf } from './joined.ts';
 
 const FLUSH_BYTES = 256 * 1024;
 
@@ -77,6 +78,19 @@ export class RecordingWriter {
 
   dns(observation: DnsObservation): void {
     this.put({ dns: observation });
+  }
+
+  flow(observation: NetworkObservation): void {
+    this.put({ flow: observation });
+  }
+
+  holding(holding: boolean): void {
+    this.put({ holding });
+  }
+
+  /** `owner`: the call whose process asked. */
+  joined(event: NetworkEvent | DnsEvent, owner?: NetworkEvent): void {
+    this.put({ joined: joinedOf(event, owner) });
   }
 
   agent(event: AgentEvent | LossEvent | HeartbeatEvent): void {

@@ -123,6 +123,7 @@ const FIELD_DOCS: Readonly<Record<string, string>> = {
   DestinationIsIpv6: "'true' or 'false'",
   SourceIsIpv6: "'true' or 'false'",
   'network.transport': 'tcp, udp, ...; absent until a packet tells it',
+  'network.community_id': 'the same for both ends of a connection, and in other tools: 1:...',
   'network.type': 'ipv4 or ipv6',
   'network.direction': 'egress or ingress',
   'puppy.log.line': 'the line from its program on: what keywords are looked for in',

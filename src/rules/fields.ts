@@ -4,22 +4,27 @@
 import type {
   Container,
   Credentials,
-  DnsEvent,
   FileEvent,
   FileFacts,
   FileState,
   HostEvent,
   Identity,
   Login,
-  NetworkEvent,
   Process,
   ProcessImage,
   RecordView,
 } from '../core/event.ts';
 import { FILE_KINDS, HASH_ALGORITHMS } from '../core/event.ts';
 import { baseName, directoryOf, extensionOf, modeText } from '../core/paths.ts';
-import { plainIp } from './cidr.ts';
 import { LOG_FIELDS, LOG_LINE } from './log-fields.ts';
+import {
+  ANSWER_FIELDS,
+  DNS_FIELDS,
+  isConnection,
+  isDnsEvent,
+  NETWORK_FIELDS,
+  NEVER_NETWORK,
+} from './network-fields.ts';
 import type { Values } from './values.ts';
 
 /** Appends the field's values; nothing when the event doesn't have it. */
@@ -51,7 +56,6 @@ export interface Field {
 
 type FromImage = (image: ProcessImage, out: Values) => void;
 type FromProcess = (process: Process, out: Values) => void;
-type FromNetwork = (event: NetworkEvent, out: Values) => void;
 
 function candidates(image: ProcessImage, out: Values): void {
   out.add(image.executable);
@@ -161,55 +165,6 @@ const EVENT_FIELDS: Readonly<Record<string, Collect>> = {
   'puppy.warnings': (event, out) => out.addAll(event.warnings),
 };
 
-const ip = (text: string | undefined): string | undefined => text && plainIp(text);
-
-const NETWORK_FIELDS: Readonly<Record<string, FromNetwork>> = {
-  Initiated: ({ kind }, out) => out.add(kind === 'connect' ? 'true' : 'false'),
-  'source.ip': ({ source }, out) => out.add(ip(source?.ip)),
-  'source.port': ({ source }, out) => out.addNumber(source?.port),
-  'source.domain': ({ source }, out) => out.add(source?.domain),
-  'destination.ip': ({ destination }, out) => out.add(ip(destination?.ip)),
-  'destination.port': ({ destination }, out) => out.addNumber(destination?.port),
-  'destination.domain': ({ destination }, out) => out.add(destination?.domain),
-  DestinationIsIpv6: ({ family }, out) => out.add(family && String(family === 'ipv6')),
-  SourceIsIpv6: ({ family }, out) => out.add(family && String(family === 'ipv6')),
-  'network.transport': ({ transport }, out) => out.add(transport),
-  'network.type': ({ family }, out) => out.add(family),
-  'network.direction': ({ kind }, out) => out.add(kind === 'connect' ? 'egress' : 'ingress'),
-};
-
-type FromDns = (event: DnsEvent, out: Values) => void;
-
-/** Told by answers alone: a rule that reads one is asked about answers, any other about queries. */
-const ANSWER_FIELDS: Readonly<Record<string, FromDns>> = {
-  'dns.answers.name': ({ dns }, out) => out.addAll(dns.answers.map(({ name }) => name)),
-  'dns.answers.type': ({ dns }, out) => out.addAll(dns.answers.map(({ type }) => type)),
-  'dns.answers.data': ({ dns }, out) => out.addAll(dns.answers.flatMap(({ data }) => data ?? [])),
-  'dns.answers.ttl': ({ dns }, out) => out.addAll(dns.answers.map(({ ttl }) => String(ttl))),
-  'dns.resolved_ip': ({ dns }, out) => out.addAll(dns.answers.flatMap(({ addresses = [] }) => addresses)),
-  'dns.response_code': ({ dns }, out) => out.add(dns.responseCode),
-};
-
-const DNS_FIELDS: Readonly<Record<string, FromDns>> = {
-  ...ANSWER_FIELDS,
-  'dns.id': ({ dns }, out) => out.addNumber(dns.id),
-  'dns.op_code': ({ dns }, out) => out.add(dns.opCode),
-  'dns.header_flags': ({ dns }, out) => out.addAll(dns.flags),
-  'dns.question.name': ({ dns }, out) => out.addAll(dns.questions.map(({ name }) => name)),
-  'dns.question.type': ({ dns }, out) => out.addAll(dns.questions.map(({ type }) => type)),
-  'dns.question.class': ({ dns }, out) => out.addAll(dns.questions.map(({ class: value }) => value)),
-  'network.protocol': ({ dns }, out) => out.add(dns.protocol),
-  'network.transport': ({ transport }, out) => out.add(transport),
-  'network.type': ({ family }, out) => out.add(family),
-  'source.ip': ({ source }, out) => out.add(ip(source.ip)),
-  'source.port': ({ source }, out) => out.addNumber(source.port),
-  'destination.ip': ({ destination }, out) => out.add(ip(destination.ip)),
-  'destination.port': ({ destination }, out) => out.addNumber(destination.port),
-};
-
-export const isDnsEvent = (event: HostEvent): event is DnsEvent =>
-  event.kind === 'dns_query' || event.kind === 'dns_answer';
-
 /** Whether only a DNS answer has the field. */
 export const isAnswerField = (name: string): boolean => Object.hasOwn(ANSWER_FIELDS, canonicalName(name));
 
@@ -311,12 +266,6 @@ const NEVER: Readonly<Record<string, string>> = {
   ProcessGuid: 'use ProcessId',
   ParentProcessGuid: 'use ParentProcessId',
 };
-const NEVER_NETWORK: Readonly<Record<string, string>> = {
-  'source.domain': 'nobody looks up who connects',
-  DestinationPortName: 'use DestinationPort',
-  SourcePortName: 'use SourcePort',
-};
-
 const NEVER_FILE: Readonly<Record<string, string>> = { CreationUtcTime: 'files have no such time on Linux' };
 
 export const isFileStream = (stream: Stream): stream is FileStream => Object.hasOwn(FILE_STREAMS, stream);
@@ -374,7 +323,7 @@ function table(stream: Exclude<Stream, 'record'>): ReadonlyMap<string, Field> {
   }
   for (const [name, from] of Object.entries(NETWORK_FIELDS)) {
     const collect: Collect = (event, out) => {
-      if (event.kind === 'connect' || event.kind === 'accept') from(event, out);
+      if (isConnection(event)) from(event, out);
     };
     fields.set(name, { name, collect });
   }

@@ -16,7 +16,6 @@ import {
   FILE_STREAM_NAMES,
   FILE_STREAMS,
   isAnswerField,
-  isDnsEvent,
   isFileEvent,
   LINE_FIELD,
   readsEvent,
@@ -26,6 +25,7 @@ import {
 import { isLogEvent, isOfService } from './log-fields.ts';
 import { appliesTo, streamsOf } from './logsource.ts';
 import { mergeNeeds, type Needs } from './needs.ts';
+import { isConnection, isDnsEvent } from './network-fields.ts';
 import { Recent } from './recent.ts';
 import type { Values } from './values.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
@@ -97,7 +97,7 @@ class CompiledRuleset implements Ruleset {
       matches = this.#dns.evaluate(event, rule => this.#ofAnswers.has(rule) === (event.kind === 'dns_answer'));
     else if (isLogEvent(event)) matches = this.#log.evaluate(event, rule => isOfService(rule, event));
     // A connect that no packet followed was only an address being tried, as resolvers do.
-    else if ((event.kind === 'connect' || event.kind === 'accept') && !event.warnings.includes('no_packet')) {
+    else if (isConnection(event) && !event.warnings.includes('no_packet')) {
       matches = this.#network.evaluate(event);
     }
     if (event.records === undefined || this.#records.isEmpty) return matches;

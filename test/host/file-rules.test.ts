@@ -3,7 +3,7 @@
 import { afterAll, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { guardKernel, type Line, SHARED, text } from './agent.ts';
+import { at, guardKernel, type Line, SHARED, text } from './agent.ts';
 import { world } from './world.ts';
 
 guardKernel();
@@ -141,8 +141,14 @@ test('everyday work is quiet; a package’s program that is replaced by hand is 
   // Without the jobs that tell that everything before was told.
   const loud = (): unknown[] =>
     alerts()
-      .map(line => [text(line, 'rule.name'), text(line, 'file.path'), text(line, 'process.command_line')])
-      .filter(([title]) => title !== 'Cron table or job script written');
+      .filter(line => text(line, 'rule.name') !== 'Cron table or job script written')
+      .map(line => [
+        text(line, 'rule.name'),
+        at(line, 'file'),
+        at(line, 'process'),
+        at(line, 'puppy'),
+        at(line, 'user'),
+      ]);
   expect(loud()).toEqual([]);
   const stateOf = (path: string): unknown[] =>
     run.lines().flatMap(line => (text(line, 'file.path') === path ? [text(line, 'puppy.file.package.state')] : []));

@@ -189,6 +189,16 @@ export const SAMPLES: { readonly [K in Kind]: SampleOf<K> } = {
   accept: { ...net, kind: 'accept', outcome: 'success' },
   bind: { ...net, kind: 'bind', outcome: 'success' },
   listen: { ...base, kind: 'listen', process, outcome: 'unknown' },
+  flow_seen: {
+    ...net,
+    kind: 'flow_seen',
+    module: 'pcap',
+    direction: 'ingress',
+    communityId: '1:d/FP5EW3wiY1vCndhwleRRKHowQ=',
+    translated: { source: { ip: '192.0.2.1', port: 4 }, destination: { ip: '192.0.2.2', port: 5 } },
+    candidates: [40000, 40002],
+    teller: 'packet',
+  },
   dns_query: {
     ...dnsBase,
     kind: 'dns_query',

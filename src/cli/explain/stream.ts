@@ -2,15 +2,16 @@
 
 import type { HostEvent } from '../../core/event.ts';
 import type { Logsource } from '../../rules/ast.ts';
-import { FILE_STREAMS, type FileStream, isDnsEvent, isFileStream, type Stream } from '../../rules/fields.ts';
+import { FILE_STREAMS, type FileStream, isFileStream, type Stream } from '../../rules/fields.ts';
 import { isLogEvent } from '../../rules/log-fields.ts';
 import { streamsOf } from '../../rules/logsource.ts';
+import { isConnection, isDnsEvent } from '../../rules/network-fields.ts';
 
 /** Undefined where nothing feeds the rule, or it was about another event. */
 export function streamOf(logsource: Logsource, event: HostEvent): Stream | undefined {
   const isOf: Readonly<Record<Exclude<Stream, FileStream>, boolean>> = {
     exec: event.kind === 'exec',
-    network: event.kind === 'connect' || event.kind === 'accept',
+    network: isConnection(event),
     dns: isDnsEvent(event),
     log: isLogEvent(event),
     record: event.records !== undefined,

@@ -27,6 +27,7 @@ export const KINDS: { readonly [K in Kind]: KindRow } = {
   accept: row('network', 'network', 'connection', 'start'),
   bind: row('network', 'network', 'info'),
   listen: row('network', 'network', 'info'),
+  flow_seen: row('network', 'network', 'connection', 'info'),
   dns_query: row('dns', 'network', 'protocol', 'info'),
   dns_answer: row('dns', 'network', 'protocol', 'info'),
   created: row('file', 'file', 'creation'),

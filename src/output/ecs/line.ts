@@ -107,9 +107,23 @@ function addNetwork(draft: Draft, event: NetworkEvent): void {
   const network: JsonObject = {};
   put(network, 'type', event.family);
   put(network, 'transport', event.transport);
-  put(network, 'direction', DIRECTION[event.kind]);
+  put(network, 'direction', event.direction ?? DIRECTION[event.kind]);
+  put(network, 'community_id', event.communityId);
   put(draft.root, 'network', unlessEmpty(network));
-  if (event.via !== undefined) draft.puppy.network = { via: event.via };
+  const { translated, candidates, teller } = event;
+  const extras: JsonObject = {};
+  put(extras, 'via', event.via);
+  if (translated !== undefined) {
+    const ends: JsonObject = {};
+    put(ends, 'source', endpoint(draft, translated.source));
+    put(ends, 'destination', endpoint(draft, translated.destination));
+    put(extras, 'translated', unlessEmpty(ends));
+  }
+  put(draft.puppy, 'network', unlessEmpty(extras));
+  if (candidates !== undefined) draft.puppy.candidates = [...candidates];
+  if (teller !== undefined) {
+    draft.puppy.origin = { ...(draft.puppy.origin as JsonObject | undefined), network: teller };
+  }
 }
 
 function addDns(draft: Draft, event: DnsEvent): void {
@@ -195,6 +209,7 @@ function addKind(draft: Draft, event: AnyEvent): void {
     case 'accept':
     case 'bind':
     case 'listen':
+    case 'flow_seen':
       addNetwork(draft, event);
       return;
     case 'dns_query':

@@ -160,6 +160,8 @@ const DESCRIBE: { readonly [K in Kind]: (event: EventOf<K>) => string } = {
   accept: network('accepted a connection from', 'could not accept a connection from', 'source'),
   bind: network('bound', 'could not bind', 'destination'),
   listen: network('listens on', 'could not listen on', 'destination'),
+  flow_seen: ({ source, destination, outcome }) =>
+    `somebody ${outcome === 'failure' ? 'tried to connect' : 'connected'} from ${address(source)} to ${address(destination)}`,
   dns_query: dns('asked'),
   dns_answer: dns('was told'),
   created: file('created'),

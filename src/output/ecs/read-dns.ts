@@ -1,8 +1,8 @@
 // The DNS message of a line read back: the inverse of dns.ts. Pure.
 
 import { isIP } from 'node:net';
-import type { DnsAnswer, DnsEvent, DnsQuestion, Endpoint } from '../../core/event.ts';
-import { known, type Reader } from './reader.ts';
+import type { DnsAnswer, DnsEvent, DnsQuestion } from '../../core/event.ts';
+import { endpointOf, known, type Reader } from './reader.ts';
 
 const PROTOCOLS = ['dns', 'mdns', 'llmnr'] as const;
 
@@ -11,9 +11,6 @@ const questionOf = (line: Reader): DnsQuestion => ({
   type: line.text('type') ?? '',
   class: line.text('class') ?? '',
 });
-
-const endpointOf = (line: Reader): Endpoint =>
-  known<Endpoint>({ ip: line.text('ip'), port: line.number('port'), domain: line.text('domain') });
 
 /** An address stands as such, a name with a dot at its end or without. */
 function dataOf(answer: Reader): Pick<DnsAnswer, 'data' | 'addresses' | 'target'> {

@@ -10,7 +10,7 @@ import {
   type FileType,
   HASH_ALGORITHMS,
 } from '../../core/event.ts';
-import { known, type Reader, unlessEmpty } from './reader.ts';
+import { known, oneOf, type Reader, unlessEmpty } from './reader.ts';
 
 const TYPES: readonly FileType[] = ['file', 'dir', 'symlink', 'fifo', 'socket', 'device'];
 const TELLERS = ['fanotify', 'inotify', 'audit', 'scan'] as const;
@@ -18,9 +18,6 @@ const MANAGERS = ['dpkg', 'rpm'] as const;
 const STATES = ['intact', 'changed', 'installing'] as const;
 
 export const isFileKind = (action: string): action is FileKind => (FILE_KINDS as readonly string[]).includes(action);
-
-const oneOf = <T extends string>(values: readonly T[], text: string | undefined): T | undefined =>
-  values.find(value => value === text);
 
 function account(line: Reader, id: string, name: string) {
   const number = line.number(id);

@@ -4,7 +4,6 @@
 import type {
   Container,
   Credentials,
-  Endpoint,
   HostEvent,
   Identity,
   Kind,
@@ -24,6 +23,7 @@ import { NORMAL } from './caps.ts';
 import { KINDS } from './kinds.ts';
 import { dnsPartsOf } from './read-dns.ts';
 import { filePartsOf, isFileKind } from './read-file.ts';
+import { isNetworkKind, networkPartsOf } from './read-network.ts';
 import { known, Reader, unlessEmpty } from './reader.ts';
 
 function identityOf(line: Reader, path: string): Identity | undefined {
@@ -126,15 +126,6 @@ function containerOf(line: Reader): Container | undefined {
   });
 }
 
-function endpointOf(line: Reader, path: string): Endpoint | undefined {
-  const end = known<Endpoint>({
-    ip: line.text(`${path}.ip`),
-    port: line.number(`${path}.port`),
-    domain: line.text(`${path}.domain`),
-  });
-  return unlessEmpty(end);
-}
-
 /** Audit records as an alert carries them: their values as text. */
 function recordsOf(line: Reader): RecordView[] | undefined {
   const records = line.list('puppy.audit.records').flatMap((record): RecordView[] => {
@@ -205,28 +196,8 @@ export function eventOf(json: unknown): HostEvent | undefined {
     const container = base.process?.image.container === undefined ? containerOf(line) : undefined;
     return { ...base, kind, ...filePartsOf(line), ...(container !== undefined && { container }) };
   }
+  if (isNetworkKind(kind)) return { ...base, kind, ...networkPartsOf(line, kind) };
   switch (kind) {
-    case 'connect':
-    case 'accept':
-    case 'bind':
-    case 'listen': {
-      const family = line.text('network.type');
-      const transport = line.text('network.transport');
-      return {
-        ...base,
-        kind,
-        ...known<Partial<NetworkEvent>>({
-          source: endpointOf(line, 'source'),
-          destination: endpointOf(line, 'destination'),
-          family: family === 'ipv4' || family === 'ipv6' ? family : undefined,
-          transport:
-            transport === 'tcp' || transport === 'udp' || transport === 'sctp' || transport === 'icmp'
-              ? transport
-              : undefined,
-          via: line.text('puppy.network.via'),
-        }),
-      };
-    }
     case 'container_started':
     case 'container_stopped': {
       const { process: _, ...rest } = base;

@@ -1,5 +1,7 @@
 // JSON that may be anything, read by dotted paths: what is missing or of another type is absent. Pure.
 
+import type { Endpoint } from '../../core/event.ts';
+
 /** JSON of unknown shape. */
 export class Reader {
   readonly #value: unknown;
@@ -53,6 +55,10 @@ export class Reader {
     return (Array.isArray(value) ? value : [value]).map(item => new Reader(item));
   }
 
+  numbers(path: string): number[] {
+    return this.list(path).flatMap(item => (typeof item.#value === 'number' ? [item.#value] : []));
+  }
+
   texts(path: string): string[] {
     return this.list(path).flatMap(item => (typeof item.#value === 'string' ? [item.#value] : []));
   }
@@ -84,3 +90,9 @@ export function unlessEmpty<T extends object>(parts: T): T | undefined {
   for (const _ in parts) return parts;
   return undefined;
 }
+
+export const oneOf = <T extends string>(values: readonly T[], text: string | undefined): T | undefined =>
+  values.find(value => value === text);
+
+export const endpointOf = (line: Reader): Endpoint =>
+  known<Endpoint>({ ip: line.text('ip'), port: line.number('port'), domain: line.text('domain') });

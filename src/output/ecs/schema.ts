@@ -74,14 +74,20 @@ const puppy = object(
   {
     schema: { const: 1 },
     warnings: list(text),
-    origin: object({ process: text, parent: text, file: oneOf(['fanotify', 'inotify', 'audit', 'scan']) }),
+    origin: object({
+      process: text,
+      parent: text,
+      file: oneOf(['fanotify', 'inotify', 'audit', 'scan']),
+      network: oneOf(['audit', 'packet', 'sock_diag']),
+    }),
     login: object({ id: text, name: text, session: whole, terminal: text, address: text }),
     process: object({ invoked: list(text), comm: text, tty: text, root: { const: 'foreign' }, target: text }),
     ancestors: list(
       object({ pid: whole, entity_id: hash, executable: text, name: text, command_line: text }, ['pid', 'entity_id']),
     ),
     container: object({ drift: { const: true } }),
-    network: object({ via: text }),
+    network: object({ via: text, translated: object({ source: endpoint, destination: endpoint }) }),
+    candidates: list(whole),
     file: object({
       host_path: text,
       moved_to: text,
@@ -214,6 +220,7 @@ const ROOT: Readonly<Record<string, Schema>> = {
     protocol: oneOf(['dns', 'mdns', 'llmnr']),
     transport: text,
     direction: oneOf(['egress', 'ingress']),
+    community_id: text,
   }),
   container: object(
     {

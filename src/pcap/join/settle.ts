@@ -86,7 +86,8 @@ export function settle<C extends Call, O extends Opening>(
 function group<C extends Call, O extends Opening>(calls: readonly C[], openings: readonly O[]): Settled<C, O> {
   const inOrder = calls.toSorted((a, b) => a.sequence - b.sequence);
   const runs = runsOf(inOrder);
-  const places = runs === undefined ? undefined : placesOf(runs, openings.length);
+  const none = openings.length === 0 ? calls.map(() => -1) : undefined;
+  const places = none ?? (runs && placesOf(runs, openings.length));
   return { calls: inOrder, openings, ...(places !== undefined && { joined: places }) };
 }
 
@@ -115,7 +116,6 @@ function placesOf(runs: readonly number[], openings: number): number[] | undefin
   const last = (length: number, count: number, at: number): number[] =>
     Array.from({ length }, (_, i) => (i < length - count ? -1 : at + i - (length - count)));
   if (openings === calls) return Array.from({ length: calls }, (_, i) => i);
-  if (openings === 0) return new Array<number>(calls).fill(-1);
   if (openings === runs.length) return runs.flatMap((length, run) => last(length, 1, run));
   return runs.length === 1 && openings < calls ? last(calls, openings, 0) : undefined;
 }

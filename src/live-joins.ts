@@ -1,0 +1,124 @@
+// Connections of a live run: joins what audit tells of calls with what packets tell of connections, and finds an owner for those that
+// no call was told of.
+
+import type { HostEvent, NetworkEvent } from './core/event.ts';
+import type { LiveRun } from './live-run.ts';
+import type { LocalAddresses } from './pcap/direction.ts';
+import type { Flow } from './pcap/flow.ts';
+import type { FlowNews } from './pcap/flows.ts';
+import { endKey, targetOf } from './pcap/join/complete.ts';
+import { flowObservation } from './pcap/join/flow-observation.ts';
+import { isJoinable, Joiner, type Side } from './pcap/join/joiner.ts';
+
+const POKE_MS = 50;
+/** Connections without a call that are told in a second; a sweep over all ports of a host shows itself with fewer. */
+const ALONE_MAX = 1_000;
+
+export interface LiveJoinsOptions {
+  readonly run: LiveRun;
+  readonly auditReadUpToMs: () => number;
+  readonly packetsReadUpToMs: () => number;
+  readonly addresses: () => LocalAddresses;
+  /** The pid of who holds the socket at that end, where the kernel knows it. */
+  readonly owner: (flow: Flow, side: Side) => number | undefined;
+  /** Whether packets of all interfaces are read, and none was left out. */
+  readonly seesAll: () => boolean;
+}
+
+export class LiveJoins {
+  private readonly options: LiveJoinsOptions;
+  private readonly joiner: Joiner;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private told = 0;
+  private untold = 0;
+  private sinceMs = 0;
+
+  constructor(options: LiveJoinsOptions) {
+    this.options = options;
+    this.joiner = new Joiner({
+      release: (event, owner) => {
+        options.run.recorder?.joined(event, owner);
+        options.run.pass(event);
+      },
+      alone: (flow, side) => this.alone(flow, side),
+      isOurs: ({ ends }, side) => options.addresses().has(side === 'source' ? ends.sourceKey : ends.destinationKey),
+      isVisible: event => this.isVisible(event),
+    });
+    options.run.recorder?.holding(true);
+    options.run.setHold(event => this.hold(event));
+  }
+
+  flow(news: FlowNews, flow: Flow, timeMs: number): void {
+    if (news === 'opened') this.joiner.opened(flow);
+    if (news === 'answered' || news === 'refused' || (news === 'opened' && flow.fate !== 'pending')) {
+      this.joiner.decided(flow, timeMs);
+    }
+    this.poke();
+  }
+
+  /** Once a second. */
+  tick(nowMs: number): void {
+    const { untold } = this;
+    if (untold > 0) {
+      const { run } = this.options;
+      const loss = { source: 'pcap', reason: 'flows', count: untold, unit: 'events', upperBound: false } as const;
+      run.sayLoss({ ...loss, fromMs: this.sinceMs, toMs: nowMs });
+    }
+    this.told = this.untold = 0;
+    this.sinceMs = nowMs;
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.joiner.end();
+    this.options.run.setHold(undefined);
+    this.options.run.recorder?.holding(false);
+  }
+
+  counters() {
+    return { ...this.joiner.counters };
+  }
+
+  private hold(event: HostEvent): boolean {
+    const isHeld = this.joiner.hold(event);
+    if (isHeld) this.poke();
+    else if (isJoinable(event)) this.options.run.recorder?.joined(event);
+    return isHeld;
+  }
+
+  private poke(): void {
+    if (this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      const { run, auditReadUpToMs, packetsReadUpToMs } = this.options;
+      this.joiner.advance({ auditMs: auditReadUpToMs(), packetsMs: packetsReadUpToMs() });
+      run.pump();
+      if (this.joiner.isHolding) this.poke();
+    }, POKE_MS);
+  }
+
+  private alone(flow: Flow, side: Side): void {
+    // A SYN that this host didn't answer made no connection.
+    if (side === 'destination' && flow.transport === 'tcp' && flow.fate === 'pending') return;
+    if (this.told >= ALONE_MAX) {
+      this.untold++;
+      return;
+    }
+    this.told++;
+    const observation = flowObservation(flow, side, Date.now(), this.options.owner(flow, side));
+    this.options.run.recorder?.flow(observation);
+    this.options.run.pipeline(observation);
+  }
+
+  /** Packets of other network namespaces aren't seen, and those to addresses of this host may be translated on their way. */
+  private isVisible({ destination, process }: NetworkEvent): boolean {
+    const { addresses, seesAll } = this.options;
+    if (!seesAll() || process === undefined || destination?.ip === undefined || endKey(destination) === undefined) {
+      return false;
+    }
+    const { image } = process;
+    return (
+      image.container === undefined && image.foreignRoot !== true && !addresses().hasText(targetOf(destination.ip))
+    );
+  }
+}
