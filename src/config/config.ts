@@ -61,6 +61,16 @@ export interface Config {
     readonly enabled: 'auto' | boolean;
     readonly interfaces: readonly string[];
     readonly snaplen: number;
+    readonly lan: boolean;
+    readonly udp: boolean;
+    /** Networks, as `parseNetwork` reads them. */
+    readonly addresses: readonly string[];
+    readonly excludeAddresses: readonly string[];
+    readonly ports: readonly number[];
+    readonly excludePorts: readonly number[];
+    readonly tls: boolean;
+    /** `auto`: where tracefs is there. */
+    readonly trace: 'auto' | false;
   };
   readonly heartbeatMs: number;
   readonly limits: { readonly memoryBytes: number; readonly correlationBytes: number; readonly queueEvents: number };
@@ -146,6 +156,14 @@ export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
       enabled: read(tree, 'pcap', 'enabled'),
       interfaces: read(tree, 'pcap', 'interfaces'),
       snaplen: read(tree, 'pcap', 'snaplen'),
+      lan: read(tree, 'pcap', 'lan'),
+      udp: read(tree, 'pcap', 'udp'),
+      addresses: read(tree, 'pcap', 'addresses'),
+      excludeAddresses: read(tree, 'pcap', 'exclude_addresses'),
+      ports: read(tree, 'pcap', 'ports'),
+      excludePorts: read(tree, 'pcap', 'exclude_ports'),
+      tls: read(tree, 'pcap', 'tls'),
+      trace: read(tree, 'pcap', 'trace'),
     },
     heartbeatMs: amount(tree, 'heartbeat'),
     limits: {

@@ -12,6 +12,8 @@ export function variableName(path: readonly string[]): string {
   return PREFIX + path.join('_').toUpperCase();
 }
 
+const NUMBER = /^\d{1,15}$/;
+
 const VARIABLES = new Map(leaves().map(leaf => [variableName(leaf.path), leaf]));
 
 /** The value that a variable's text stands for; a text that fits no type stays a text, and the check tells. */
@@ -23,7 +25,8 @@ function readValue(text: string, node: SchemaNode): unknown {
     return text
       .split(node['x-separator'] ?? ',')
       .map(part => part.trim())
-      .filter(part => part !== '');
+      .filter(part => part !== '')
+      .map(part => (node.items?.type === 'integer' && NUMBER.test(part) ? Number(part) : part));
   }
   if (types.includes('object')) {
     const pairs = text.split(node['x-separator'] ?? ',').filter(part => part.trim() !== '');
@@ -34,7 +37,7 @@ function readValue(text: string, node: SchemaNode): unknown {
       }),
     );
   }
-  if (types.includes('integer') && /^\d{1,15}$/.test(text)) return Number(text);
+  if (types.includes('integer') && NUMBER.test(text)) return Number(text);
   if (types.includes('boolean') && /^(?:true|1|yes|on)$/i.test(text)) return true;
   if (types.includes('boolean') && /^(?:false|0|no|off)$/i.test(text)) return false;
   return text;

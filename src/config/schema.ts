@@ -10,7 +10,7 @@ export interface SchemaNode {
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly (string | boolean)[];
-  readonly format?: 'size' | 'duration';
+  readonly format?: 'size' | 'duration' | 'network';
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -57,6 +57,14 @@ function size(description: string, initial: string, least: number, most: number)
 
 function later(description: string): SchemaNode {
   return { description, 'x-later': true };
+}
+
+const NETWORK: SchemaNode = { type: 'string', format: 'network' };
+const PORT: SchemaNode = { type: 'integer', minimum: 1, maximum: 65_535 };
+
+/** Of either end of a connection. */
+function ends(items: SchemaNode, description: string): SchemaNode {
+  return { type: 'array', items, maxItems: 4_096, uniqueItems: true, description, default: [], 'x-separator': ',' };
 }
 
 const LEVEL: SchemaNode = { type: 'string', enum: LEVELS };
@@ -317,12 +325,12 @@ export const CONFIG_SCHEMA: SchemaNode = {
     pcap: {
       type: 'object',
       additionalProperties: false,
-      description: 'Packets, for DNS',
+      description: 'Packets: DNS, which is always told, and connections',
       properties: {
         enabled: {
           type: ['boolean', 'string'],
           enum: ['auto', true, false],
-          description: 'auto: read where a loaded rule needs what DNS says, or with --events',
+          description: 'auto: read where a loaded rule needs what packets tell, or with --events',
           default: 'auto',
         },
         interfaces: {
@@ -340,6 +348,27 @@ export const CONFIG_SCHEMA: SchemaNode = {
           maximum: 65_535,
           description: 'How much of one packet is read; a longer answer of DNS is told as far as it goes',
           default: 1_536,
+        },
+        lan: {
+          type: 'boolean',
+          description: 'Tell connections from one private address to another, and within this host',
+          default: true,
+        },
+        udp: { type: 'boolean', description: 'Tell connections of UDP', default: true },
+        addresses: ends(NETWORK, 'Tell only connections with one of these at either end: 203.0.113.0/24; none: all'),
+        exclude_addresses: ends(NETWORK, 'Tell no connections with one of these at either end'),
+        ports: ends(PORT, 'Tell only connections with one of these at either end; none: all'),
+        exclude_ports: ends(PORT, 'Tell no connections with one of these at either end'),
+        tls: {
+          type: 'boolean',
+          description: "Read what a connection's first packet says in plain: TLS's server name and JA4, HTTP's host",
+          default: false,
+        },
+        trace: {
+          type: ['boolean', 'string'],
+          enum: ['auto', false],
+          description: "auto: also ask the kernel's tracing, where it can, whose a connection is",
+          default: 'auto',
         },
       },
     },

@@ -1,6 +1,7 @@
 // Checks a tree of settings against the schema and says each mistake in plain words. Pure: where a setting stands is the caller's.
 
 import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
+import { parseNetwork } from '../core/cidr.ts';
 import { parseDuration, parseSize } from '../core/units.ts';
 import { nearestWord } from '../rules/problem.ts';
 import { CONFIG_SCHEMA, type SchemaNode, schemaAt } from './schema.ts';
@@ -24,6 +25,7 @@ function validator(): ValidateFunction {
   const ajv = new Ajv({ allErrors: true, allowUnionTypes: true, verbose: true, strictTypes: false });
   ajv.addFormat('size', { type: 'string', validate: (text: string) => parseSize(text) !== undefined });
   ajv.addFormat('duration', { type: 'string', validate: (text: string) => parseDuration(text) !== undefined });
+  ajv.addFormat('network', { type: 'string', validate: (text: string) => parseNetwork(text) !== undefined });
   ajv.addVocabulary(['x-least', 'x-most', 'x-flag', 'x-separator', 'x-later', 'x-live']);
   compiled = ajv.compile(CONFIG_SCHEMA);
   return compiled;
@@ -107,6 +109,10 @@ function mistakeOf(error: ErrorObject): Mistake | undefined {
       );
     }
     case 'format':
+      if (error.params.format === 'network') {
+        const help = 'an address, or one with the length of its network: 192.0.2.7, 10.0.0.0/8, 2001:db8::/32';
+        return wrong('bad-network', `${name}: ${value} is neither an address nor a network`, help);
+      }
       return error.params.format === 'size'
         ? wrong('bad-size', `${name}: ${value} is not a size`, 'a number of bytes with a unit: 512KiB, 64MiB, 1GB')
         : wrong('bad-duration', `${name}: ${value} is not a duration`, 'a number with a unit: 500ms, 60s, 1m, 12h, 7d');
@@ -180,7 +186,7 @@ function range(path: Path, bound: string, value: unknown): Mistake {
 
 /** The bytes or milliseconds that a value of this schema stands for. */
 export function amountOf(node: SchemaNode, value: unknown): number | undefined {
-  if (node.format === undefined) return undefined;
+  if (node.format !== 'size' && node.format !== 'duration') return undefined;
   if (typeof value === 'number') return node.format === 'size' ? value : undefined;
   if (typeof value !== 'string') return undefined;
   return node.format === 'size' ? parseSize(value) : parseDuration(value);

@@ -68,7 +68,10 @@ describe('defaults', () => {
         baseline: true,
         diff: false,
       },
-      pcap: { enabled: 'auto', interfaces: ['any'], snaplen: 1_536 },
+      pcap: {
+        ...{ enabled: 'auto', interfaces: ['any'], snaplen: 1_536, lan: true, udp: true, tls: false, trace: 'auto' },
+        ...{ addresses: [], excludeAddresses: [], ports: [], excludePorts: [] },
+      },
       heartbeatMs: 60_000,
       limits: { memoryBytes: 512 * 2 ** 20, correlationBytes: 32 * 2 ** 20, queueEvents: 65_536 },
       stateDir: '/var/lib/puppy-hids',
@@ -154,6 +157,9 @@ receive_buffer: 1MiB
 limits: {memory: 1KiB}
 outputs: [fil:/x, {to: "file:/y", keep: many}]
 labels: {a.b: x}
+pcap:
+  addresses: [10.0.0.0/8, 10.0.0.0/33]
+  ports: [0, 443]
 `);
     expect(loaded.config).toBeUndefined();
     expect(told(loaded).sort()).toEqual(
@@ -168,6 +174,8 @@ labels: {a.b: x}
         '9:18 error out-of-range limits.memory must be at least 67108864 bytes, not "1KiB"',
         '10:11 error bad-output unknown output "fil:/x": use stdout or file:PATH',
         '10:19 error bad-output keep: "many" is not a number from 0 to 1000',
+        '13:27 error bad-network pcap.addresses[1]: "10.0.0.0/33" is neither an address nor a network | an address, or one with the length of its network: 192.0.2.7, 10.0.0.0/8, 2001:db8::/32',
+        '14:11 error out-of-range pcap.ports[0] must be >= 1, not 0',
         '11:10 error bad-name "a.b" is no name for a label | letters, digits and _, at most 64',
       ].sort(),
     );
@@ -268,12 +276,15 @@ describe('flags beat the environment, which beats the file', () => {
       PUPPY_HIDS_OUTPUTS: 'stdout file:/x?keep=1&kind=alert,metric',
       PUPPY_HIDS_AUDIT_BACKLOG_LIMIT: '4096',
       PUPPY_HIDS_STATE_DIR: '',
+      PUPPY_HIDS_PCAP_EXCLUDE_PORTS: '123, 443',
+      PUPPY_HIDS_PCAP_ADDRESSES: '203.0.113.0/24,::1',
     };
     expect(load(undefined, { env }).config).toMatchObject({
       rules: ['/a', '/b'],
       labels: { site: 'berlin', rack: '7' },
       outputs: [{ type: 'stdout' }, { type: 'file', path: '/x', keep: 1, kinds: ['alert', 'metric'] }],
       audit: { backlogLimit: 4096 },
+      pcap: { excludePorts: [123, 443], addresses: ['203.0.113.0/24', '::1'] },
       stateDir: '/var/lib/puppy-hids',
     });
   });
@@ -299,7 +310,7 @@ describe('flags beat the environment, which beats the file', () => {
 });
 
 test('the published schema is a JSON Schema that other tools can use', () => {
-  const ajv = new Ajv({ strict: false, formats: { size: true, duration: true } });
+  const ajv = new Ajv({ strict: false, formats: { size: true, duration: true, network: true } });
   const check = ajv.compile(configSchema());
   expect(check({ audit: { mode: 'own' }, outputs: ['stdout'] })).toBe(true);
   expect(check({ audit: { mode: 'mine' } })).toBe(false);
