@@ -28,6 +28,9 @@ Napi::Value PcapOpen(const Napi::CallbackInfo& info) {
     for (uint32_t i = 0; i < list.Length(); i++) p.interfaces.push_back(list.Get(i).ToString().Utf8Value());
   }
   p.filter = o.Get("filter").ToString().Utf8Value();
+  const Napi::Value ethernetFilter = o.Get("ethernetFilter");
+  if (ethernetFilter.IsString()) p.ethernetFilter = ethernetFilter.ToString().Utf8Value();
+  p.skipRepeated = o.Get("skipRepeated").ToBoolean();
   p.snaplen = number(o, "snaplen", p.snaplen);
   p.bufferBytes = static_cast<size_t>(number(o, "bufferBytes", static_cast<int>(p.bufferBytes)));
   p.coalesceMs = number(o, "coalesceMs", p.coalesceMs);
@@ -72,6 +75,7 @@ void setPcapStats(Source& source, Napi::Object out) {
   }
   const PcapStats s = source.packets->stats();
   set("packets", static_cast<double>(s.packets));
+  set("repeated", static_cast<double>(s.repeated));
   set("reads", static_cast<double>(s.reads));
   set("dropped", static_cast<double>(s.dropped));
   set("interfaceDropped", static_cast<double>(s.interfaceDropped));

@@ -95,6 +95,10 @@ export interface PcapOptions {
   readonly interfaces: readonly string[];
   /** As pcap-filter(7) has it, with addresses instead of hosts' names; empty: everything. */
   readonly filter: string;
+  /** For Ethernet, in place of it. */
+  readonly ethernetFilter?: string;
+  /** Of UDP only what is new of a flow: native/udp_seen.h. */
+  readonly skipRepeated?: boolean;
   readonly snaplen: number;
   /** The kernel's ring, of all interfaces together. */
   readonly bufferBytes: number;
@@ -105,6 +109,8 @@ export interface PcapOptions {
 
 export interface PcapStats {
   readonly packets: number;
+  /** Of them, datagrams that weren't handed over. */
+  readonly repeated: number;
   readonly reads: number;
   /** The kernel's ring was full. */
   readonly dropped: number;

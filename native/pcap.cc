@@ -50,6 +50,7 @@ PcapReader::PcapReader(const PcapOptions& options) : options_(options), ring_(op
     interfaces_.back().name = name;
     interfaces_.back().isAny = name == "any";
   }
+  if (options.skipRepeated) seen_ = std::make_unique<UdpSeen>();
 }
 
 PcapReader::~PcapReader() {
@@ -72,9 +73,10 @@ bool PcapReader::open(PcapError* error) {
     return false;
   }
   // Also of interfaces that aren't there yet.
-  pcap_t* none = pcap_open_dead(interfaces_[0].isAny ? DLT_LINUX_SLL2 : DLT_EN10MB, options_.snaplen);
+  const int dlt = interfaces_[0].isAny ? DLT_LINUX_SLL2 : DLT_EN10MB;
+  pcap_t* none = pcap_open_dead(dlt, options_.snaplen);
   bpf_program program = {};
-  const bool compiles = none != nullptr && compileFilter(none, options_.filter, &program, error);
+  const bool compiles = none != nullptr && compileFilter(none, filterFor(dlt), &program, error);
   if (compiles) pcap_freecode(&program);
   if (none != nullptr) pcap_close(none);
   if (!compiles) return false;
@@ -128,6 +130,10 @@ void PcapReader::count(Interface* i) {
   i->interfaceDropped = s.ps_ifdrop;
 }
 
+const std::string& PcapReader::filterFor(int dlt) const {
+  return dlt == DLT_EN10MB && !options_.ethernetFilter.empty() ? options_.ethernetFilter : options_.filter;
+}
+
 int PcapReader::take(Interface* i) {
   char words[PCAP_ERRBUF_SIZE] = "";
   const auto fail = [&](PcapError why) {
@@ -153,7 +159,7 @@ int PcapReader::take(Interface* i) {
   if (i->isAny && pcap_set_datalink(p, DLT_LINUX_SLL2) != 0) return fail(pcapError(p, PCAP_ERROR, i->name));
   bpf_program program = {};
   PcapError wrong;
-  if (!compileFilter(p, options_.filter, &program, &wrong)) return fail(wrong);
+  if (!compileFilter(p, filterFor(pcap_datalink(p)), &program, &wrong)) return fail(wrong);
   const int set = pcap_setfilter(p, &program);
   pcap_freecode(&program);
   if (set != 0) return fail(pcapError(p, set, i->name));
@@ -252,6 +258,10 @@ void PcapReader::packet(uint8_t* feed, const pcap_pkthdr* header, const uint8_t*
   PcapReader* r = f->reader;
   f->from->packets++;
   r->counters_.packets++;
+  if (r->seen_ && !r->seen_->passes(f->from->dlt, bytes, header->caplen, header->ts.tv_sec)) {
+    r->counters_.repeated++;
+    return;
+  }
   r->isTold_ = false;
   if (!givePacket(r->ring_, f->from->dlt, f->from->index, *header, bytes)) r->counters_.ringDropped++;
 }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "packet.h"
 #include "reader.h"
+#include "udp_seen.h"
 
 namespace puppy {
 
@@ -19,6 +21,10 @@ struct PcapOptions {
   // `any` or names. One that isn't there is read when it comes.
   std::vector<std::string> interfaces;
   std::string filter;
+  // For Ethernet, in place of it; empty: the same.
+  std::string ethernetFilter;
+  // Of UDP only what is new: udp_seen.h.
+  bool skipRepeated = false;
   int snaplen = 512;
   // The kernel's ring, of all interfaces together.
   size_t bufferBytes = 8 << 20;
@@ -30,6 +36,7 @@ struct PcapOptions {
 
 struct PcapStats {
   uint64_t packets = 0;
+  uint64_t repeated = 0;  // of them, datagrams that weren't handed over
   uint64_t reads = 0;
   uint64_t dropped = 0;           // the kernel's ring was full
   uint64_t interfaceDropped = 0;  // as libpcap tells it of the interface
@@ -84,6 +91,7 @@ class PcapReader {
   void loop();
   void look(int64_t now);
   void lookAt(Interface* i, int64_t now);
+  const std::string& filterFor(int dlt) const;
   // 0, or the errno of `failure`.
   int take(Interface* i);
   void close(Interface* i);
@@ -99,6 +107,7 @@ class PcapReader {
 
   PcapOptions options_;
   std::vector<Interface> interfaces_;
+  std::unique_ptr<UdpSeen> seen_;
   BatchRing ring_;
   ReaderThread thread_;
   PcapStats counters_;
