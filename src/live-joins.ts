@@ -21,8 +21,8 @@ export interface LiveJoinsOptions {
   readonly addresses: () => LocalAddresses;
   /** The pid of who holds the socket at that end, where the kernel knows it. */
   readonly owner: (flow: Flow, side: Side) => number | undefined;
-  /** Whether packets of all interfaces are read, and none was left out. */
-  readonly seesAll: () => boolean;
+  /** Whether packets of all interfaces are read, and none of this connection is left out. */
+  readonly sees: (event: NetworkEvent) => boolean;
 }
 
 export class LiveJoins {
@@ -111,9 +111,10 @@ export class LiveJoins {
   }
 
   /** Packets of other network namespaces aren't seen, and those to addresses of this host may be translated on their way. */
-  private isVisible({ destination, process }: NetworkEvent): boolean {
-    const { addresses, seesAll } = this.options;
-    if (!seesAll() || process === undefined || destination?.ip === undefined || endKey(destination) === undefined) {
+  private isVisible(event: NetworkEvent): boolean {
+    const { addresses, sees } = this.options;
+    const { destination, process } = event;
+    if (!sees(event) || process === undefined || destination?.ip === undefined || endKey(destination) === undefined) {
       return false;
     }
     const { image } = process;

@@ -4,11 +4,13 @@ import { LiveJoins } from './live-joins.ts';
 import type { LiveRun } from './live-run.ts';
 import { HostAddresses } from './pcap/addresses.ts';
 import { PacketSource } from './pcap/source.ts';
+import { Wanted } from './pcap/wanted.ts';
 import type { Ruleset } from './rules/ruleset.ts';
 
 interface Running {
   readonly source: PacketSource;
   readonly joins: LiveJoins;
+  readonly connections: boolean;
 }
 
 export class LivePackets {
@@ -25,11 +27,12 @@ export class LivePackets {
   /** Starts or stops the source, as these rules need. */
   follow({ needs }: Ruleset, nowMs: number): void {
     const { pcap, sources, events } = this.run.config();
-    const isNeeded = pcap.enabled === 'auto' ? needs.dns || needs.connect || needs.accept || events : pcap.enabled;
+    const connections = needs.connect || needs.accept || events || pcap.enabled === true;
+    const isNeeded = pcap.enabled === 'auto' ? needs.dns || connections : pcap.enabled;
     const isWanted = isNeeded && sources.includes('pcap');
-    if (isWanted === this.isRunning) return;
-    if (isWanted) this.start(nowMs);
-    else this.stop();
+    if (isWanted === this.isRunning && connections === (this.running?.connections ?? connections)) return;
+    this.stop();
+    if (isWanted) this.start(nowMs, connections);
   }
 
   get isRunning(): boolean {
@@ -52,17 +55,23 @@ export class LivePackets {
     return this.running && { ...this.running.source.counters(), joins: this.running.joins.counters() };
   }
 
-  private start(nowMs: number): void {
+  private start(nowMs: number, connections: boolean): void {
     const { run } = this;
-    const { interfaces, snaplen } = run.config().pcap;
+    const { interfaces, snaplen, tls, ...chosen } = run.config().pcap;
+    const needs = { dns: true, connections, tls, icmp: connections };
+    const filters = { ...chosen, own: [] };
+    const wanted = new Wanted(filters);
     const source = new PacketSource(
-      { interfaces, snaplen },
+      { interfaces, snaplen, needs, filters },
       {
         dns: observation => {
           run.recorder?.dns(observation);
           run.pipeline(observation);
         },
-        flow: (news, flow, timeMs) => this.running?.joins.flow(news, flow, timeMs),
+        flow: (news, flow, timeMs) => {
+          if (wanted.wants(flow.ends.source, flow.ends.destination, flow.transport))
+            this.running?.joins.flow(news, flow, timeMs);
+        },
         batchEnd: () => run.pump(),
         loss: (loss, fromMs, toMs) => run.sayLoss({ source: 'pcap', ...loss, fromMs, toMs }),
         note: note => run.log[note.level](note.message),
@@ -76,8 +85,12 @@ export class LivePackets {
       packetsReadUpToMs: () => source.readUpToMs(),
       addresses: () => this.addresses.now(Date.now()),
       owner: () => undefined,
-      seesAll: () => interfaces.includes('any'),
+      sees: ({ source = {}, destination = {}, transport }) =>
+        connections &&
+        interfaces.includes('any') &&
+        (filters.udp || transport !== undefined) &&
+        wanted.wants(source, destination, transport),
     });
-    this.running = { source, joins };
+    this.running = { source, joins, connections };
   }
 }

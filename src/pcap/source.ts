@@ -2,11 +2,11 @@
 // loss, an interface that goes or comes as a note (edge: the kernel's packets).
 
 import type { SourceSinks } from '../core/source.ts';
+import { type FilterNeeds, kernelFilter } from './filter.ts';
 import { type InterfaceChange, PcapReader } from './reader.ts';
 import { PacketStages, type PacketTellers } from './stages.ts';
+import type { ConnectionFilters } from './wanted.ts';
 
-/** DNS, multicast DNS and LLMNR, over UDP and TCP. */
-export const DNS_FILTER = 'port 53 or port 5353 or port 5355';
 const COALESCE_MS = 20;
 const RING_BYTES = 4 * 1024 * 1024;
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -16,6 +16,8 @@ export interface PacketSourceOptions {
   /** `any`, or names; one that isn't there is read when it comes. */
   readonly interfaces: readonly string[];
   readonly snaplen: number;
+  readonly needs: FilterNeeds;
+  readonly filters: ConnectionFilters;
 }
 
 export interface PacketSourceSinks extends SourceSinks, PacketTellers {}
@@ -45,9 +47,12 @@ export class PacketSource {
   /** Never throws: what can't be read is told. False where it can't begin. */
   start(nowMs: number): boolean {
     this.lossFromMs = nowMs;
+    const { interfaces, snaplen, needs, filters } = this.options;
     const reader = PcapReader.open({
-      ...this.options,
-      filter: DNS_FILTER,
+      interfaces,
+      snaplen,
+      ...kernelFilter(needs, filters),
+      skipRepeated: true,
       bufferBytes: BUFFER_BYTES,
       coalesceMs: COALESCE_MS,
       ringBytes: RING_BYTES,
@@ -99,9 +104,15 @@ export class PacketSource {
   }
 
   counters() {
-    const { packets = 0, dropped = 0, interfaceDropped = 0, ringDropped = 0 } = this.reader?.stats() ?? {};
+    const {
+      packets = 0,
+      repeated = 0,
+      dropped = 0,
+      interfaceDropped = 0,
+      ringDropped = 0,
+    } = this.reader?.stats() ?? {};
     return {
-      ...{ packets, dropped, interface_dropped: interfaceDropped, ring_dropped: ringDropped },
+      ...{ packets, repeated, dropped, interface_dropped: interfaceDropped, ring_dropped: ringDropped },
       ...this.stages.counters(),
     };
   }
