@@ -10,7 +10,7 @@ export const BUILD = join(ROOT, 'build/bench');
 export const AGENT = process.env.PUPPY_BENCH_AGENT ?? join(ROOT, 'puppy-hids');
 export const AUDITD = ['/usr/sbin/auditd', '/sbin/auditd'].find(path => Bun.file(path).size > 0);
 
-const PROGRAMS = ['workload', 'reader', 'tiny'] as const;
+const PROGRAMS = ['workload', 'reader', 'tiny', 'syns'] as const;
 
 /** Throws with what the compiler says. */
 export function compilePrograms(): void {

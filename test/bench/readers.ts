@@ -210,6 +210,7 @@ interface Heartbeat {
   readonly audit: { events: number; missing: number; incomplete: number; kernelLost: number; ringDropped: number };
   readonly pipeline: { alerts: number };
   readonly files?: FileCounters;
+  readonly packets?: { readonly packets: number; readonly dropped: number; readonly ring_dropped: number };
 }
 
 interface FileCounters {

@@ -1,6 +1,6 @@
-// The benchmark: storms under auditd and under the agent, the evaluator alone, the agent by itself, files watched and hashed. One table with ratios, all measured
+// The benchmark: storms under auditd and under the agent, the evaluator alone, the agent by itself, files watched and hashed, packets. One table with ratios, all measured
 // in one run, and the same as JSON. Needs root and the kernel's audit subsystem for itself; puts its state back.
-//   ./dev bench [--quick] [--only flat,fixed,evaluator,life,files] [--json FILE]
+//   ./dev bench [--quick] [--only flat,fixed,evaluator,life,files,packets] [--json FILE]
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -16,13 +16,15 @@ import { filesLines } from './files-table.ts';
 import { KernelState } from './kernel.ts';
 import { measureIdle, measureReplay, measureStart } from './life.ts';
 import { loadAverage } from './measure.ts';
+import { measurePackets, type PacketResults } from './packet-load.ts';
+import { packetLines } from './packet-table.ts';
 import { AGENT, AUDITD, compilePrograms, type Operation, ROOT } from './programs.ts';
 import { agent, auditd, type Configuration, killReaders, nothing, nullReader } from './readers.ts';
 import { runStorms, type Sample, type Workload } from './storms.ts';
 import { summarize, targets } from './summary.ts';
 import { type EvaluatorRow, evaluatorLines, type LifeResults, lifeLines, stormLines, targetLines } from './table.ts';
 
-const PARTS = ['flat', 'fixed', 'evaluator', 'life', 'files'] as const;
+const PARTS = ['flat', 'fixed', 'evaluator', 'life', 'files', 'packets'] as const;
 type Part = (typeof PARTS)[number];
 
 const { values: options } = parseArgs({
@@ -155,6 +157,10 @@ async function files(rounds: number): Promise<FilesResults> {
   return await measureFiles(kernel!, { isQuick: options.quick, rounds, rules, progress });
 }
 
+async function packets(): Promise<PacketResults> {
+  return await measurePackets({ isQuick: options.quick, rules: [join(ROOT, 'rules.d')], progress });
+}
+
 async function main(): Promise<void> {
   if (needsKernel) kernel = new KernelState();
   if (kernel !== undefined && kernel.hostRules > 0)
@@ -165,6 +171,7 @@ async function main(): Promise<void> {
   const fixed = parts.has('fixed') ? await storms(fixedWorkloads(), 1) : undefined;
   const lived = parts.has('life') ? await life() : undefined;
   const watched = parts.has('files') ? await files(rounds) : undefined;
+  const carried = parts.has('packets') ? await packets() : undefined;
   const evaluated = parts.has('evaluator') ? evaluator() : undefined;
   progress('');
   const samples = [...(flat?.samples ?? []), ...(fixed?.samples ?? [])];
@@ -185,6 +192,7 @@ async function main(): Promise<void> {
     ...(evaluated !== undefined && evaluated.length > 0 ? [evaluatorLines(evaluated)] : []),
     ...(lived !== undefined ? [lifeLines(lived)] : []),
     ...(watched !== undefined ? [filesLines(watched)] : []),
+    ...(carried !== undefined ? [packetLines(carried)] : []),
   ];
   console.log(sections.map(lines => lines.join('\n')).join('\n\n'));
   const seconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
@@ -202,6 +210,7 @@ async function main(): Promise<void> {
     evaluator: evaluated,
     ...lived,
     files: watched,
+    packets: carried,
     samples,
   };
   writeFileSync(options.json, `${JSON.stringify(json, null, 1)}\n`);
