@@ -69,7 +69,7 @@ export class LivePackets {
           run.pipeline(observation);
         },
         flow: (news, flow, timeMs) => {
-          if (wanted.wants(flow.ends.source, flow.ends.destination, flow.transport))
+          if (wanted.isAll || wanted.wants(flow.ends.source, flow.ends.destination, flow.transport))
             this.running?.joins.flow(news, flow, timeMs);
         },
         batchEnd: () => run.pump(),

@@ -36,7 +36,8 @@ export class Wanted {
   readonly #ports: ReadonlySet<number>;
   readonly #excludePorts: ReadonlySet<number>;
   readonly #own: ReadonlySet<string>;
-  readonly #isAll: boolean;
+  /** Nothing is left out: asking costs nothing. */
+  readonly isAll: boolean;
 
   constructor(filters: ConnectionFilters) {
     this.#filters = filters;
@@ -47,12 +48,12 @@ export class Wanted {
     this.#own = new Set(filters.own.map(nameOf));
     const { lan, udp, addresses, excludeAddresses, ports, excludePorts, own } = filters;
     const lists = [addresses, excludeAddresses, ports, excludePorts, own];
-    this.#isAll = lan && udp && lists.every(list => list.length === 0);
+    this.isAll = lan && udp && lists.every(list => list.length === 0);
   }
 
   /** An end that isn't known decides nothing: to a private address, it counts as private too. */
   wants(source: Partial<FlowEnd>, destination: Partial<FlowEnd>, transport: string | undefined): boolean {
-    if (this.#isAll) return true;
+    if (this.isAll) return true;
     const ends = [source, destination];
     if (transport === 'udp' && !this.#filters.udp) return false;
     const ports = ends.flatMap(({ port }) => port ?? []);
