@@ -41,7 +41,7 @@ export class LiveJoins {
         options.run.pass(event);
       },
       alone: (flow, side) => this.alone(flow, side),
-      isOurs: ({ ends }, side) => options.addresses().has(side === 'source' ? ends.sourceKey : ends.destinationKey),
+      isOurs: (flow, side) => this.isOurs(flow, side),
       isVisible: event => this.isVisible(event),
     });
     options.run.recorder?.holding(true);
@@ -49,7 +49,13 @@ export class LiveJoins {
   }
 
   flow(news: FlowNews, flow: Flow, timeMs: number): void {
-    if (news === 'opened') this.joiner.opened(flow);
+    const isKnock = flow.transport === 'tcp' && !this.isOurs(flow, 'source');
+    if (isKnock && flow.fate !== 'answered') {
+      // No call will be told of it; a flood of them has to cost little.
+      if (news === 'refused' && this.isOurs(flow, 'destination')) this.alone(flow, 'destination');
+      return;
+    }
+    if (news === 'opened' || (news === 'answered' && isKnock)) this.joiner.opened(flow);
     if (news === 'answered' || news === 'refused' || (news === 'opened' && flow.fate !== 'pending')) {
       this.joiner.decided(flow, timeMs);
     }
@@ -95,6 +101,10 @@ export class LiveJoins {
       run.pump();
       if (this.joiner.isHolding) this.poke();
     }, POKE_MS);
+  }
+
+  private isOurs({ ends }: Flow, side: Side): boolean {
+    return this.options.addresses().has(side === 'source' ? ends.sourceKey : ends.destinationKey);
   }
 
   private alone(flow: Flow, side: Side): void {

@@ -112,8 +112,8 @@ export class Ends {
   }
 
   #port(isFirst: boolean): number {
-    const raw = this.#raw(isFirst);
-    return (raw.charCodeAt(raw.length - 2) << 8) | raw.charCodeAt(raw.length - 1);
+    const end = isFirst ? 1 + this.#addressLength + 2 : this.key.length;
+    return (this.key.charCodeAt(end - 2) << 8) | this.key.charCodeAt(end - 1);
   }
 
   #end(isFirst: boolean): FlowEnd {
