@@ -258,7 +258,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const command = options.command ?? [AGENT, 'run'];
   const rules = options.rules.flatMap(path => ['--rules', path]);
   const startedMs = performance.now();
-  const child = Bun.spawn([...command, '--config', config, '--output', `file:${out}`, ...rules], {
+  const child = Bun.spawn([...command, '--config', config, '--output', `file:${out}?max_size=4GiB`, ...rules], {
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: Bun.file(join(directory, 'stderr')),
