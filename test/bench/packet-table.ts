@@ -13,7 +13,8 @@ const HEAD: Cells = [
   'packets',
   'dropped',
   'told',
-  'exec told after ms, median',
+  'exec told after ms: median',
+  '99 %',
   'longest',
 ];
 
@@ -46,6 +47,7 @@ function cells(sample: PacketLoadSample, group: readonly PacketLoadSample[]): Ce
     sample.dropped === undefined ? '–' : String(sample.dropped),
     sample.told === undefined ? '–' : String(sample.told),
     known(delays[delays.length >> 1]),
+    known(delays[Math.floor((delays.length - 1) * 0.99)]),
     known(delays.at(-1)),
   ];
 }
