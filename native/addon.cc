@@ -420,6 +420,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   add("fsMounts", FsMounts);
   puppy::addHeld(env, exports);
   puppy::addPcap(env, exports);
+  puppy::addSockets(env, exports);
   return exports;
 }
 

@@ -186,6 +186,20 @@ export interface NativeBinding {
   pcapFileOpen(path: Uint8Array, filter: string): SourceHandle | PcapFailure;
   /** Reads about a batch, to be taken: true when there may be more, false at the end, or why the file ends here. */
   pcapFileRead(source: SourceHandle): boolean | PcapFailure;
+  /** The inode of a process's network namespace (0: of this one's), or a negative errno. */
+  netNamespace(pid: number): number;
+  /** That namespace's addresses, each after a byte with its length, or a negative errno. */
+  netAddresses(pid: number): Uint8Array | number;
+  /** A descriptor to ask about sockets of that namespace, or a negative errno. The namespace stays while it is open. */
+  diagOpen(pid: number): number;
+  /** 0 or a negative errno; `ends` as the key of Ends, `out`: state, inode, uid, cgroup: native/sock_diag.h. */
+  diagFind(fd: number, ends: Uint8Array, isFirstLocal: boolean, interfaceIndex: number, out: Float64Array): number;
+  /** Who listens on a TCP port, 32 bytes each as native/sock_diag.h has them, or a negative errno. */
+  diagListeners(fd: number, port: number): Uint8Array | number;
+  /** So many sockets of a process in `out`, as native/held_sockets.h has them, or a negative errno. */
+  socketsOf(pid: number, out: Float64Array, microseconds: number): number;
+  /** So many sockets of all processes, from where the last call left off; -1 - count where it came to the end. */
+  socketScan(out: Float64Array, microseconds: number): number;
 }
 
 const MFD_CLOEXEC = 1;

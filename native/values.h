@@ -29,4 +29,7 @@ inline bool pathOf(const Napi::CallbackInfo& info, size_t i, std::string* path) 
 // The functions of held.h.
 void addHeld(Napi::Env env, Napi::Object exports);
 
+// The functions of sock_diag.h, addresses.h and held_sockets.h.
+void addSockets(Napi::Env env, Napi::Object exports);
+
 }  // namespace puppy

@@ -11,7 +11,21 @@ const native = join(here, '../../native');
 const build = join(here, '../../build/native-tests');
 const BUILD_TIMEOUT_MS = 300_000;
 
-const SOURCES = ['assembler', 'execve', 'logline', 'audit', 'directories', 'fsnotify', 'held', 'scan', 'task'];
+const SOURCES = [
+  'assembler',
+  'execve',
+  'logline',
+  'audit',
+  'directories',
+  'fsnotify',
+  'held',
+  'scan',
+  'task',
+  'netlink',
+  'sock_diag',
+  'addresses',
+  'held_sockets',
+];
 const PACKETS = ['pcap', 'udp_seen', 'packet', 'capture_file', 'libpcap'];
 const PROGRAMS = [...new Bun.Glob('*_test.cc').scanSync({ cwd: here })].sort().map(name => name.replace(/\.cc$/, ''));
 const COMMON = ['-std=c++17', '-g', '-O1', '-fno-omit-frame-pointer', '-Wall', '-Wextra', '-Werror', '-pthread'];
