@@ -10,6 +10,12 @@ export interface FlowEnd {
   readonly port?: number;
 }
 
+/** What of a packet says where it goes. */
+type Addressed = Pick<
+  Decoded,
+  'protocol' | 'bytes' | 'sourceAt' | 'destinationAt' | 'addressLength' | 'sourcePort' | 'destinationPort'
+>;
+
 const scratch = Buffer.alloc(1 + 2 * 18);
 
 /** Both ends of a packet: `key` holds the lower one first, `sourceFirst` says whether that's the sender's. */
@@ -22,7 +28,7 @@ export class Ends {
     this.sourceFirst = sourceFirst;
   }
 
-  static of(packet: Decoded): Ends {
+  static of(packet: Addressed): Ends {
     const { bytes, sourceAt, destinationAt, addressLength: length, sourcePort, destinationPort } = packet;
     let order = 0;
     for (let i = 0; i < length && order === 0; i++) order = bytes[sourceAt + i]! - bytes[destinationAt + i]!;
