@@ -94,6 +94,8 @@ export function parseStatus(text: string): StatusFacts {
   };
 }
 
+export const parseThreadGroup = (status: string): number | undefined => numbersOf(status, '\nTgid:\t')[0];
+
 function numbersOf(text: string, label: string): number[] {
   const at = text.indexOf(label);
   if (at < 0) return [];

@@ -13,6 +13,7 @@ import {
   parseStartTicks,
   parseStat,
   parseStatus,
+  parseThreadGroup,
   withoutDeleted,
 } from './parse.ts';
 
@@ -160,6 +161,14 @@ export function readBootId(): string | undefined {
   const length = readInto('/proc/sys/kernel/random/boot_id', bytes);
   const id = length < 0 ? '' : bytes.latin1Slice(0, length).trim();
   return /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
+}
+
+/** The process that a thread belongs to, by its id. */
+export function threadGroup(tid: number): number | undefined {
+  // It's the fourth line.
+  const bytes = Buffer.allocUnsafe(256);
+  const length = readInto(`/proc/${tid}/status`, bytes);
+  return length < 0 ? undefined : parseThreadGroup(bytes.latin1Slice(0, length));
 }
 
 /** The file at a path as audit would name its identity; symbolic links are followed. */
