@@ -80,13 +80,13 @@ test('the rule in docs/rules.md is one that could stand here', () => {
   expect(survivorsOf(rule)).toEqual([]);
 });
 
-/** Where a rule lies says what it is about: a process, a connection, an authentication, a file, a container, or several events. */
+/** Where a rule lies says what it is about: a process, a connection, a name, an authentication, a file, a container, or several events. */
 const FOLDERS: Readonly<Record<string, RegExp>> = {
   process_creation: /^(process|container|sequences)$/,
   network_connection: /^(network|sequences)$/,
-  dns: /^(network|sequences)$/,
-  dns_query: /^(network|sequences)$/,
-  auditd: /^auth$/,
+  dns: /^(dns|network|sequences)$/,
+  dns_query: /^(dns|network|sequences)$/,
+  auditd: /^(auth|network)$/,
   ...Object.fromEntries(FILE_STREAM_NAMES.map(category => [category, /^(file|container|sequences)$/])),
   ...Object.fromEntries(LOG_SERVICES.map(service => [service, /^logs$/])),
 };
