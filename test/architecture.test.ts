@@ -17,7 +17,7 @@ const EDGES = ['config', 'recording', 'control', 'cli'];
 const PURE = [
   /^src\/core\//,
   /^src\/rules\/(?!load\.ts$)/,
-  /^src\/pcap\/(?!(reader|capture-file|source|addresses|trace\/source)\.ts$)/,
+  /^src\/pcap\/(?!(reader|capture-file|source|addresses|trace\/source|sockets\/sockets)\.ts$)/,
   /^src\/audit\/(normalize|tables|kernel-rules)\//,
   /^src\/output\/ecs\//,
 ];

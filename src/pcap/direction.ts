@@ -8,7 +8,7 @@ export type Direction = 'ingress' | 'egress' | 'internal';
 
 /** The addresses that are this host's, its containers' included. Loopback always is. */
 export class LocalAddresses {
-  readonly #keys: ReadonlySet<string>;
+  #keys: ReadonlySet<string>;
 
   /** Texts that are no addresses are none of the host's. */
   constructor(addresses: Iterable<string>) {
@@ -18,6 +18,13 @@ export class LocalAddresses {
       if (bytes !== undefined) keys.add(Buffer.from(bytes).latin1Slice());
     }
     this.#keys = keys;
+  }
+
+  /** Of address bytes as latin1 strings. */
+  static ofKeys(keys: Iterable<string>): LocalAddresses {
+    const addresses = new LocalAddresses([]);
+    addresses.#keys = new Set(keys);
+    return addresses;
   }
 
   /** An address as text. */
@@ -45,7 +52,7 @@ function isLoopback(key: string): boolean {
 }
 
 /** Multicast, or everyone on the network. */
-function isForAll(key: string): boolean {
+export function isForAll(key: string): boolean {
   const first = key.charCodeAt(0);
   return key.length === 4 ? (first >= 224 && first < 240) || key === '\xff\xff\xff\xff' : first === 0xff;
 }
