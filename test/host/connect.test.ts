@@ -1,4 +1,4 @@
-// Connections by every way to make one, and processes too short for /proc.
+// Connections by every way to make one, as audit alone tells of them, and processes too short for /proc.
 
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { readlinkSync } from 'node:fs';
@@ -37,7 +37,7 @@ describe('every way to connect', () => {
   let records = 0;
 
   beforeAll(async () => {
-    const run = await agent({ args: ['--events', '--records'] });
+    const run = await agent({ args: ['--events', '--records', '--source', 'audit'] });
     const connect = async (how: string, to: number): Promise<void> => {
       errnos.set(how, (await scenario('connect', how, to)).errno);
     };

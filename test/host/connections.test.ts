@@ -1,7 +1,7 @@
 // Connections of the running agent: what audit tells of calls and packets of connections is one event each, with the right process and
 // never a wrong port; what only packets tell; who asked for a name; and a recording again.
 
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import {
   type Line,
   number,
   puppy,
+  scenario,
   scratch,
   text,
 } from './agent.ts';
@@ -70,6 +71,14 @@ async function watch(...args: string[]): Promise<AgentRun> {
   return run;
 }
 
+const servers: ReturnType<typeof Bun.spawn>[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.kill();
+    await server.exited;
+  }
+});
+
 /** A server in the namespace that takes everything, over v4 and v6. */
 function serve(where: readonly string[] = inside()): ReturnType<typeof Bun.spawn> {
   const program = `import socket
@@ -77,7 +86,9 @@ s = socket.create_server(('', ${PORT}), family=socket.AF_INET6, dualstack_ipv6=T
 print('ready', flush=True)
 while True:
   s.accept()[0].close()`;
-  return Bun.spawn([...where, 'python3', '-c', program], { stdout: 'pipe', stderr: 'inherit' });
+  const server = Bun.spawn([...where, 'python3', '-c', program], { stdout: 'pipe', stderr: 'inherit' });
+  servers.push(server);
+  return server;
 }
 
 async function ready(server: ReturnType<typeof serve>): Promise<void> {
@@ -115,7 +126,6 @@ describe('a thousand clients that live for milliseconds', () => {
       const said = clients(1_000, parallel, REMOTE, String(PORT));
       await run.until('all connections', () => events(run, 'connect').length >= 1_000);
       expect(await run.stop()).toBe(0);
-      server.kill();
       const told = events(run, 'connect');
       expect(new Set(told.map(line => number(line, 'process.pid'))).size).toBe(1_000);
       const wrong = told.filter(line => !said.has(number(line, 'process.pid')!));
@@ -136,8 +146,7 @@ describe('a thousand clients that live for milliseconds', () => {
 test(
   'out, in, over loopback, by v4, v6 and UDP: one event for each end here',
   async () => {
-    const servers = [serve(), serve([])];
-    for (const server of servers) await ready(server);
+    for (const server of [serve(), serve([])]) await ready(server);
     const run = await watch();
     const v6 = (own: number): string => `fd00:${tag.toString(16)}::${own}`;
     clients(1, 1, REMOTE, String(PORT));
@@ -150,7 +159,6 @@ test(
     await run.until('all', () => events(run, 'connect').length >= 5 && events(run, 'accept', 'flow_seen').length >= 4);
     await Bun.sleep(1_500);
     expect(await run.stop()).toBe(0);
-    for (const server of servers) server.kill();
     const row = (line: Line): string =>
       [
         text(line, 'event.action'),
@@ -192,6 +200,28 @@ test(
 );
 
 test(
+  'without waiting, by TCP Fast Open, by io_uring, refused: with the local port all the same',
+  async () => {
+    const server = serve([]);
+    await ready(server);
+    const run = await watch();
+    const ways = ['progress', 'mapped', 'fastopen', 'fastopenmsg', 'uring'];
+    for (const way of ways) await scenario('connect', way, PORT);
+    server.kill();
+    await server.exited;
+    await scenario('connect', 'v4', PORT);
+    await run.until('all', () => events(run, 'connect').length >= ways.length + 1);
+    expect(await run.stop()).toBe(0);
+    const told = events(run, 'connect');
+    expect(
+      told.map(line => [at(line, 'process.args.2'), at(line, 'network.transport'), at(line, 'event.outcome')]),
+    ).toEqual([...ways.map(way => [way, 'tcp', 'success']), ['v4', 'tcp', 'failure']]);
+    expect(told.filter(line => number(line, 'source.port') === undefined)).toEqual([]);
+  },
+  HEAVY,
+);
+
+test(
   'an address that is only asked about is no connection',
   async () => {
     const run = await watch();
@@ -222,7 +252,6 @@ test(
     clients(40, 8, REMOTE, String(PORT));
     await run.until('all connections', () => events(run, 'connect').length >= 40);
     expect(await run.stop()).toBe(0);
-    server.kill();
     const again = puppy(['replay', '--events', '--rules', rules, recording]);
     expect(again.code).toBe(0);
     const essence = (lines: readonly Line[]): string[] =>
