@@ -14,7 +14,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <vector>
+#include <string>
 
 namespace puppy {
 namespace {
@@ -27,16 +27,13 @@ constexpr size_t kAnswerBytes = 32 << 10;
 // Datagrams of answers to earlier questions, which were given up.
 constexpr int kStaleMax = 64;
 
-int openNamespace(int32_t pid) {
-  char path[32];
-  if (pid == 0) {
-    (void)snprintf(path, sizeof path, "/proc/self/ns/net");
-  } else {
-    (void)snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+// Of the process, or (0) of this one.
+struct NamespacePath {
+  char text[32];
+  explicit NamespacePath(int32_t pid) {
+    (void)snprintf(text, sizeof text, "/proc/%s/ns/net", pid == 0 ? "self" : std::to_string(pid).c_str());
   }
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  return fd < 0 ? -errno : fd;
-}
+};
 
 int openHere(int protocol) {
   const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
@@ -70,19 +67,15 @@ void* openThere(void* p) {
 }  // namespace
 
 int64_t netNamespace(int32_t pid) {
-  const int fd = openNamespace(pid);
-  if (fd < 0) return fd;
   struct stat s;
   // By number: glibc's function is newer than the oldest glibc that we load on.
-  const int64_t inode = syscall(SYS_fstat, fd, &s) == 0 ? static_cast<int64_t>(s.st_ino) : -errno;
-  close(fd);
-  return inode;
+  return syscall(SYS_newfstatat, AT_FDCWD, NamespacePath(pid).text, &s, 0) == 0 ? static_cast<int64_t>(s.st_ino) : -errno;
 }
 
 int openNetlink(int protocol, int32_t pid) {
   if (pid == 0) return openHere(protocol);
-  Errand errand = {openNamespace(pid), protocol, 0};
-  if (errand.namespaceFd < 0) return errand.namespaceFd;
+  Errand errand = {open(NamespacePath(pid).text, O_RDONLY | O_CLOEXEC), protocol, 0};
+  if (errand.namespaceFd < 0) return -errno;
   pthread_t thread;
   const int failed = pthread_create(&thread, nullptr, openThere, &errand);
   if (failed == 0) pthread_join(thread, nullptr);

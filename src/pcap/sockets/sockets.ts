@@ -41,8 +41,8 @@ const LISTENERS_MS = 2_000;
 const LISTENERS_MAX = 1_024;
 const CANDIDATES_MAX = 16;
 const CANDIDATE_US = 500;
-const ROWS = 2_048;
-const SLICE_US = 3_000;
+const ROWS = 1_024;
+const SLICE_US = 2_500;
 /** So much of any such time is spent on looking through processes. */
 const WINDOW_MS = 40;
 const BUDGET_MS = 4;
