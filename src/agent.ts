@@ -144,7 +144,11 @@ export class Agent {
     }
     this.files = new LiveFiles({ run, auditReadUpToMs: () => this.audit?.readUpToMs() ?? Number.POSITIVE_INFINITY });
     this.logs = new LiveLogs(run);
-    this.packets = new LivePackets(run, () => this.audit?.readUpToMs() ?? Number.POSITIVE_INFINITY);
+    this.packets = new LivePackets(
+      run,
+      () => this.audit?.readUpToMs() ?? Number.POSITIVE_INFINITY,
+      () => this.parts.table.contained(),
+    );
   }
 
   private get config(): Config {

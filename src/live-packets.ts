@@ -16,11 +16,13 @@ interface Running {
 export class LivePackets {
   private readonly run: LiveRun;
   private readonly auditReadUpToMs: () => number;
-  private readonly addresses = new HostAddresses();
+  private readonly addresses: HostAddresses;
   private running: Running | undefined;
 
-  constructor(run: LiveRun, auditReadUpToMs: () => number) {
+  /** `contained`: processes that may be in network namespaces of their own. */
+  constructor(run: LiveRun, auditReadUpToMs: () => number, contained: () => Iterable<number>) {
     this.run = run;
+    this.addresses = new HostAddresses(contained);
     this.auditReadUpToMs = auditReadUpToMs;
   }
 
@@ -57,7 +59,7 @@ export class LivePackets {
 
   private start(nowMs: number, connections: boolean): void {
     const { run } = this;
-    const { interfaces, snaplen, tls, ...chosen } = run.config().pcap;
+    const { interfaces, snaplen, tls, trace, ...chosen } = run.config().pcap;
     const needs = { dns: true, connections, tls, icmp: connections };
     const filters = { ...chosen, own: [] };
     const wanted = new Wanted(filters);
@@ -83,8 +85,8 @@ export class LivePackets {
       run,
       auditReadUpToMs: this.auditReadUpToMs,
       packetsReadUpToMs: () => source.readUpToMs(),
-      addresses: () => this.addresses.now(Date.now()),
-      owner: () => undefined,
+      addresses: this.addresses,
+      trace: connections && trace !== false,
       sees: ({ source = {}, destination = {}, transport }) =>
         connections &&
         interfaces.includes('any') &&

@@ -47,6 +47,12 @@ export class HostAddresses {
     return this.#pids.get(key);
   }
 
+  /** False for a process in another network namespace than the agent's. */
+  mayBeHere(pid: number): boolean {
+    const inode = native().netNamespace(pid);
+    return inode < 0 || inode === native().netNamespace(0);
+  }
+
   #readOthers(nowMs: number): void {
     const own = native().netNamespace(0);
     const members = new Map<number, number>();

@@ -58,6 +58,10 @@ export class EntryStore {
     return Array.from(this.#entries.keys());
   }
 
+  entries(): IterableIterator<Entry> {
+    return this.#entries.values();
+  }
+
   delete(pid: number): void {
     const entry = this.#entries.get(pid);
     if (entry === undefined) return;

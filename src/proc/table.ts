@@ -215,6 +215,13 @@ export class ProcessTable {
     return entry.process;
   }
 
+  /** Processes in containers, as far as it's known that they run. */
+  *contained(): Generator<number> {
+    for (const { pid, endedMs, process } of this.#store.entries()) {
+      if (endedMs === undefined && process.image.container !== undefined) yield pid;
+    }
+  }
+
   /** Who had this pid at that time, for sources that know no more than the pid. */
   find(pid: number, timeMs: number): Process | undefined {
     const t = this.#begin(timeMs);

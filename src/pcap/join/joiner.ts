@@ -30,7 +30,7 @@ export interface JoinerSinks {
   release(event: Joinable, owner?: NetworkEvent): void;
   /** A connection of this host of which no call was told, at that end. */
   alone(flow: Flow, side: Side): void;
-  /** Which ends of a flow are this host's (its containers' included). */
+  /** Whether an end is this host's (its containers' included), as far as that is known by now. */
   isOurs(flow: Flow, side: Side): boolean;
   /** Whether a packet of this call would have been seen. */
   isVisible(event: NetworkEvent): boolean;
@@ -113,7 +113,10 @@ export class Joiner {
   }
 
   opened(flow: Flow): void {
-    const open = new Set((['source', 'destination'] as const).filter(side => this.#sinks.isOurs(flow, side)));
+    const isServed = this.#sinks.isOurs(flow, 'destination');
+    const open = new Set<Side>(isServed ? ['destination'] : []);
+    // What is only forwarded may be a container's that isn't known yet.
+    if (!isServed || this.#sinks.isOurs(flow, 'source')) open.add('source');
     const held: HeldFlow = {
       flow,
       openedMs: flow.openedMs,
@@ -124,7 +127,7 @@ export class Joiner {
       waiting: [],
     };
     const source = endKey(flow.ends.source);
-    if (source === undefined || open.size === 0) return;
+    if (source === undefined) return;
     if (this.#flows.size >= HELD_MAX) this.#evictFlow();
     this.#flows.set(flow, held);
     this.#bySource.set(source, held);
@@ -143,18 +146,24 @@ export class Joiner {
     if (held !== undefined) held.fateMs = timeMs;
   }
 
-  /** The kernel itself told who opened it. */
-  witnessed(pid: number, ends: Ends): void {
+  /** Whether audit told of this process of late. */
+  knows(pid: number): boolean {
+    return this.#sequences.has(pid);
+  }
+
+  /** The kernel itself told who opened it. False where call or connection aren't known, so far. */
+  witnessed(pid: number, ends: Ends): boolean {
     const held = this.#bySource.get(endKey(ends.source)!);
     const remote = this.#remotes.get(endKey(ends.destination)!);
     if (held === undefined || remote === undefined || held.flow.ends.key !== ends.key || !held.open.has('source'))
-      return;
+      return false;
     const call = remote.calls.findLast(one => one.pid === pid && one.timeMs <= held.openedMs);
-    if (call === undefined) return;
+    if (call === undefined) return false;
     remove(remote.calls, call);
     this.#calls--;
     this.#join(call, held);
     remove(remote.openings, held);
+    return true;
   }
 
   /** Whether anything waits to be decided. */
@@ -173,7 +182,7 @@ export class Joiner {
       if (remote.calls.length === 0 && remote.openings.length === 0) this.#remotes.delete(key);
     }
     for (const [key, events] of this.#accepts) {
-      if (events[0]!.timeMs + ACCEPT_MS > knownMs) continue;
+      if (events[0]!.createdMs + ACCEPT_MS > knownMs) continue;
       this.#accepts.delete(key);
       for (const event of events) this.#sinks.release(event);
     }
@@ -234,7 +243,9 @@ export class Joiner {
 
   #accepted(event: NetworkEvent, held: HeldFlow): void {
     this.counters.joined++;
-    this.#sinks.release(completed(event, held.flow));
+    // It may have waited for long.
+    const timeMs = Math.max(event.timeMs, held.openedMs);
+    this.#sinks.release({ ...completed(event, held.flow), timeMs });
     this.#close(held, 'destination');
   }
 
@@ -297,8 +308,10 @@ export class Joiner {
       this.#close(held, 'source');
     }
     for (const side of [...held.open]) {
-      this.counters.alone++;
-      this.#sinks.alone(flow, side);
+      if (this.#sinks.isOurs(flow, side)) {
+        this.counters.alone++;
+        this.#sinks.alone(flow, side);
+      }
       this.#close(held, side);
     }
     this.#flows.delete(flow);
