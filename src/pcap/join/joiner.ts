@@ -70,6 +70,7 @@ interface HeldFlow extends Opening {
   readonly open: Set<Side>;
   /** It's one of several that calls were told to be about, open which. */
   isShared: boolean;
+  isAccepted: boolean;
   /** The call that opened it. */
   call: NetworkEvent | undefined;
   readonly waiting: DnsEvent[];
@@ -123,6 +124,7 @@ export class Joiner {
       fateMs: flow.fate === 'pending' ? 0 : flow.openedMs,
       open,
       isShared: false,
+      isAccepted: false,
       call: undefined,
       waiting: [],
     };
@@ -215,7 +217,7 @@ export class Joiner {
     const key = event.source && endKey(event.source);
     if (key === undefined) return false;
     const held = this.#bySource.get(key);
-    if (held?.open.has('destination')) {
+    if (held !== undefined && !held.isAccepted) {
       this.#accepted(event, held);
       return true;
     }
@@ -243,6 +245,7 @@ export class Joiner {
 
   #accepted(event: NetworkEvent, held: HeldFlow): void {
     this.counters.joined++;
+    held.isAccepted = true;
     // It may have waited for long.
     const timeMs = Math.max(event.timeMs, held.openedMs);
     this.#sinks.release({ ...completed(event, held.flow), timeMs });
