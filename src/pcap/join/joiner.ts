@@ -87,7 +87,7 @@ export class Joiner {
   readonly counters: JoinCounters = { joined: 0, open: 0, noPacket: 0, alone: 0, evicted: 0 };
   readonly #sinks: JoinerSinks;
   readonly #remotes = new Map<string, Remote>();
-  readonly #flows = new Map<Flow, HeldFlow>();
+  readonly #flows = new AgedMap<HeldFlow, Flow>();
   /** By the end that began, also those that were told. */
   readonly #bySource = new AgedMap<HeldFlow>();
   readonly #accepts = new Map<string, NetworkEvent[]>();
@@ -333,10 +333,11 @@ export class Joiner {
   }
 
   #evictFlow(): void {
-    const oldest = this.#flows.values().next().value;
-    if (oldest === undefined) return;
+    const oldest = this.#flows.oldest();
+    const held = oldest && this.#flows.get(oldest);
+    if (held === undefined) return;
     this.counters.evicted++;
-    this.#alone(oldest);
+    this.#alone(held);
   }
 
   #remote(key: string): Remote {
