@@ -87,6 +87,8 @@ export class Joiner {
   readonly counters: JoinCounters = { joined: 0, open: 0, noPacket: 0, alone: 0, evicted: 0 };
   readonly #sinks: JoinerSinks;
   readonly #remotes = new Map<string, Remote>();
+  /** Those with calls: a port sweep has as many others as there is room. */
+  readonly #called = new Set<string>();
   readonly #flows = new AgedMap<HeldFlow, Flow>();
   /** By the end that began, also those that were told. */
   readonly #bySource = new AgedMap<HeldFlow>();
@@ -134,8 +136,9 @@ export class Joiner {
     this.#flows.set(flow, held);
     this.#bySource.set(source, held);
     if (this.#bySource.size > HELD_MAX) this.#bySource.delete(this.#bySource.oldest()!);
-    const remote = this.#remote(endKey(flow.ends.destination)!);
-    if (open.has('source')) insert(remote.openings, held, one => one.openedMs);
+    if (open.has('source')) {
+      insert(this.#remote(endKey(flow.ends.destination)!).openings, held, one => one.openedMs);
+    }
     const accepts = this.#accepts.get(source);
     if (accepts === undefined) return;
     this.#accepts.delete(source);
@@ -156,7 +159,8 @@ export class Joiner {
   /** The kernel itself told who opened it. False where call or connection aren't known, so far. */
   witnessed(pid: number, ends: Ends): boolean {
     const held = this.#bySource.get(endKey(ends.source)!);
-    const remote = this.#remotes.get(endKey(ends.destination)!);
+    const key = endKey(ends.destination)!;
+    const remote = this.#remotes.get(key);
     if (held === undefined || remote === undefined || held.flow.ends.key !== ends.key || !held.open.has('source'))
       return false;
     const call = remote.calls.findLast(one => one.pid === pid && one.timeMs <= held.openedMs);
@@ -165,6 +169,7 @@ export class Joiner {
     this.#calls--;
     this.#join(call, held);
     remove(remote.openings, held);
+    this.#tidy(key, remote);
     return true;
   }
 
@@ -176,12 +181,13 @@ export class Joiner {
   /** Decides what can be decided. */
   advance({ auditMs, packetsMs }: ReadUpTo): void {
     const knownMs = Math.min(auditMs, packetsMs);
-    for (const [key, remote] of this.#remotes) {
+    for (const key of this.#called) {
+      const remote = this.#remote(key);
       for (let some = settle(remote.calls, remote.openings, knownMs); some !== undefined; ) {
         this.#settled(remote, some);
         some = settle(remote.calls, remote.openings, knownMs);
       }
-      if (remote.calls.length === 0 && remote.openings.length === 0) this.#remotes.delete(key);
+      this.#tidy(key, remote);
     }
     for (const [key, events] of this.#accepts) {
       if (events[0]!.createdMs + ACCEPT_MS > knownMs) continue;
@@ -209,6 +215,7 @@ export class Joiner {
     }
     const call = { event: keepable(event), pid, sequence, after, timeMs: event.timeMs };
     insert(this.#remote(key).calls, call, one => one.timeMs);
+    this.#called.add(key);
     this.#calls++;
     return true;
   }
@@ -318,6 +325,7 @@ export class Joiner {
       this.#close(held, side);
     }
     this.#flows.delete(flow);
+    if (remote !== undefined) this.#tidy(key, remote);
   }
 
   /** It was told who is at this end. */
@@ -338,6 +346,12 @@ export class Joiner {
     if (held === undefined) return;
     this.counters.evicted++;
     this.#alone(held);
+  }
+
+  #tidy(key: string, { calls, openings }: Remote): void {
+    if (calls.length > 0) return;
+    this.#called.delete(key);
+    if (openings.length === 0) this.#remotes.delete(key);
   }
 
   #remote(key: string): Remote {
