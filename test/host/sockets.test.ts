@@ -183,6 +183,17 @@ describe('TCP', () => {
       ...[undefined, undefined],
     ]);
     expect(new HostAddresses().now(0).hasText(REMOTE)).toBe(false);
+    expect([here.pid, there.pid, 2 ** 30].map(pid => addresses.mayBeHere(pid))).toEqual([true, false, true]);
+
+    // While a container is set up, and what went.
+    ip('-n', namespace, 'address', 'add', '192.0.2.77/32', 'dev', far);
+    expect(addresses.now(100).hasText('192.0.2.77')).toBe(false);
+    expect(addresses.now(300).hasText('192.0.2.77')).toBe(true);
+    ip('-n', namespace, 'address', 'delete', '192.0.2.77/32', 'dev', far);
+    expect(addresses.now(9_000).hasText('192.0.2.77')).toBe(false);
+    there.process.kill();
+    await there.process.exited;
+    expect(addresses.now(30_000).hasText(REMOTE)).toBe(false);
   });
 
   test('bound to an interface, and of a link', async () => {

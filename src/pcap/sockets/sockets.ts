@@ -57,6 +57,15 @@ interface Namespace {
   usedMs: number;
 }
 
+/** Where to ask. */
+interface Place {
+  /** The namespace's inode. */
+  readonly key: number;
+  readonly fd: number;
+  /** 0: not known. */
+  readonly interfaceIndex: number;
+}
+
 export class Sockets {
   readonly counters = { lookups: 0, found: 0, owned: 0, failed: 0, passes: 0, passMs: 0, known: 0 };
   readonly #owners = new OwnerMap();
@@ -81,16 +90,14 @@ export class Sockets {
     const isDestination = side === 'destination';
     // Many may get what goes to many.
     if (isDestination && isForAll(ends.destinationKey)) return undefined;
-    const key = this.#namespaceOf(where.pid);
-    const namespace = key === undefined ? undefined : this.#open(key, where.pid);
-    if (namespace === undefined || key === undefined) return undefined;
-    const interfaceIndex = key === this.#own ? (where.interfaceIndex ?? 0) : 0;
+    const place = this.#place(where);
+    if (place === undefined) return undefined;
     this.counters.lookups++;
     const isFirstLocal = ends.sourceFirst !== isDestination;
     const bytes = Buffer.from(ends.key, 'latin1');
-    const result = native().diagFind(namespace.fd, bytes, isFirstLocal, interfaceIndex, this.#found);
+    const result = native().diagFind(place.fd, bytes, isFirstLocal, place.interfaceIndex, this.#found);
     if (result !== 0) {
-      if (result !== -ENOENT) this.#failed(key);
+      if (result !== -ENOENT) this.#failed(place.key);
       return undefined;
     }
     const [state, inode, uid, cgroup] = this.#found as unknown as [number, number, number, number];
@@ -102,7 +109,7 @@ export class Sockets {
     }
     // Not accepted yet, or closed: who listens there is known.
     if (!isDestination || protocol !== PROTOCOL.tcp) return undefined;
-    return this.#listener(key, namespace.fd, ends, interfaceIndex);
+    return this.#listener(place, ends);
   }
 
   /** Who has a socket, or had it last; `candidates` are looked at first. What isn't known now may be later. */
@@ -166,29 +173,34 @@ export class Sockets {
   /** Those that listen where the connection went. */
   #servers(ends: Ends, where: Where): number[] {
     if (ends.protocol !== PROTOCOL.tcp) return [];
-    const key = this.#namespaceOf(where.pid);
-    const namespace = key === undefined ? undefined : this.#open(key, where.pid);
-    if (namespace === undefined || key === undefined) return [];
-    const facts = this.#listener(key, namespace.fd, ends, where.interfaceIndex ?? 0);
+    const place = this.#place(where);
+    const facts = place && this.#listener(place, ends);
     const inodes = facts === undefined ? [] : [facts.inode, ...facts.others];
     return inodes.flatMap(inode => this.#owners.ownersOf(inode)?.some.map(({ pid }) => pid) ?? []);
   }
 
-  #listener(key: number, fd: number, ends: Ends, interfaceIndex: number): SocketFacts | undefined {
+  #listener({ key, fd, interfaceIndex }: Place, ends: Ends): SocketFacts | undefined {
     const { port } = ends.destination;
     if (port === undefined) return undefined;
-    const place = `${key} ${port}`;
+    const name = `${key} ${port}`;
     const nowMs = performance.now();
-    let known = this.#listeners.get(place);
+    let known = this.#listeners.get(name);
     if (known === undefined || nowMs - known.readMs >= LISTENERS_MS) {
       const bytes = native().diagListeners(fd, port);
       if (typeof bytes === 'number') this.#failed(key);
       known = { listeners: typeof bytes === 'number' ? [] : parseListeners(bytes), readMs: nowMs };
-      this.#listeners.set(place, known);
+      this.#listeners.set(name, known);
       if (this.#listeners.size > LISTENERS_MAX) this.#listeners.delete(this.#listeners.oldest()!);
     }
     const [inode, ...others] = takers(known.listeners, ends.destinationKey, interfaceIndex);
     return inode === undefined ? undefined : { inode, others, isListener: true };
+  }
+
+  #place({ pid, interfaceIndex = 0 }: Where): Place | undefined {
+    const key = this.#namespaceOf(pid);
+    const namespace = key === undefined ? undefined : this.#open(key, pid);
+    if (key === undefined || namespace === undefined) return undefined;
+    return { key, fd: namespace.fd, interfaceIndex: key === this.#own ? interfaceIndex : 0 };
   }
 
   /** By its inode; undefined where the process is gone. */
