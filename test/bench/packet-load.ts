@@ -9,7 +9,7 @@ import { cpuSeconds, peakRssMib, rssMib, settled } from './measure.ts';
 import { AGENT, BUILD, runWorkload } from './programs.ts';
 import { type Agent, end, heartbeatCounters, startAgent, stopAgent, textOf, tracked, until } from './readers.ts';
 
-export const TCPDUMP = Bun.which('tcpdump');
+const TCPDUMP = Bun.which('tcpdump');
 const SYNS_PER_SECOND = 50_000;
 const CONNECTIONS_PER_SECOND = 1_000;
 const EXEC_EVERY_MS = 50;
@@ -56,6 +56,7 @@ export async function measurePackets(options: PacketOptions): Promise<PacketResu
   progress('packets: the decoders alone');
   const alone = spawnSync(process.execPath, [join(import.meta.dir, 'packets.ts'), '--json'], { encoding: 'utf8' });
   if (alone.status !== 0) throw new Error(`the decoders alone: ${alone.stderr.trim()}`);
+  if (TCPDUMP === null) console.error('bench: tcpdump is not installed, left out');
   const samples: PacketLoadSample[] = [];
   const namespace = new Namespace();
   try {
