@@ -95,11 +95,11 @@ export class LiveJoins {
   }
 
   stop(): void {
-    clearTimeout(this.timer);
     this.witness();
     this.joiner.end();
     this.trace?.close();
     this.sockets.close();
+    clearTimeout(this.timer);
     this.options.run.setHold(undefined);
     this.options.run.recorder?.holding(false);
   }
@@ -163,20 +163,23 @@ export class LiveJoins {
       return;
     }
     this.told++;
-    const observation = flowObservation(flow, side, Date.now(), this.owner(flow, side));
-    this.options.run.recorder?.flow(observation);
-    this.options.run.pipeline(observation);
+    this.askOwner(flow, side, pid => {
+      const { run } = this.options;
+      const observation = flowObservation(flow, side, Date.now(), pid);
+      run.recorder?.flow(observation);
+      run.pipeline(observation);
+      this.poke();
+    });
   }
 
   /** Who holds the socket at that end, where the kernel knows it: in the namespace that has the address. */
-  private owner(flow: Flow, side: Side): number | undefined {
+  private askOwner(flow: Flow, side: Side, tell: (pid: number | undefined) => void): void {
     const { ends, translated, interfaceIndex } = flow;
-    for (const some of translated === undefined ? [ends] : [translated, ends]) {
+    const isSocket = (translated === undefined ? [ends] : [translated, ends]).some(some => {
       const pid = this.options.addresses.pidAt(side === 'source' ? some.sourceKey : some.destinationKey);
-      const found = this.sockets.ownerOf(some, side, { pid, interfaceIndex });
-      if (found !== undefined) return found.first.pid;
-    }
-    return undefined;
+      return this.sockets.ask(some, side, { pid, interfaceIndex }, owners => tell(owners?.first.pid));
+    });
+    if (!isSocket) tell(undefined);
   }
 
   private addresses(): LocalAddresses {

@@ -8,6 +8,7 @@ import { addressBytes } from '../../src/core/address.ts';
 import { HostAddresses } from '../../src/pcap/addresses.ts';
 import { PROTOCOL } from '../../src/pcap/decoded.ts';
 import { Ends } from '../../src/pcap/ends.ts';
+import type { SocketOwners } from '../../src/pcap/sockets/owners.ts';
 import { Sockets } from '../../src/pcap/sockets/sockets.ts';
 
 const tag = process.pid % 100_000;
@@ -103,13 +104,24 @@ function ends(transport: 'tcp' | 'udp', source: string, sourcePort: number, to: 
 const LISTEN = (family: string, address: string) =>
   `l = s.create_server(('${address}', 0), family=s.${family}); say(l.getsockname()[1])`;
 
-/** A pass over all processes that began now. */
+type Asked = Parameters<Sockets['ask']>;
+
+/** `none` where there's no socket. */
+function ownerOf(ends: Asked[0], side: Asked[1], where: Asked[2] = {}) {
+  return new Promise<SocketOwners | 'none' | undefined>(done => {
+    if (!sockets.ask(ends, side, where, done)) done('none');
+  });
+}
+
+/** Several processes may have a socket: all are known after a pass that began now. */
 async function passed(): Promise<void> {
   const before = sockets.counters.passes;
-  // One may be under way.
-  for (const end = performance.now() + 20_000; sockets.counters.passes < before + 2 && performance.now() < end; ) {
-    sockets.owner({ inode: 0, others: [], isListener: false });
-    await Bun.sleep(20);
+  while (sockets.counters.passes < before + 2) {
+    const fresh = await Bun.udpSocket({ hostname: '127.0.0.1' });
+    expect(await ownerOf(ends('udp', '127.0.0.1', fresh.port, '127.0.0.1', 9), 'source')).toMatchObject({
+      first: { pid: process.pid },
+    });
+    fresh.close();
   }
 }
 
@@ -132,16 +144,15 @@ describe('TCP', () => {
       (await client.does(`c = s.socket(s.${kind}); c.connect(('${to}', ${port})); say(c.getsockname()[1])`))[0],
     );
     const flow = ends('tcp', from, own, to, port);
-    await passed();
     expect(sockets.find(flow, 'source')).toMatchObject({ isListener: false, uid: 0 });
-    expect(sockets.ownerOf(flow, 'source')).toMatchObject({ first: { pid: client.pid }, count: 1 });
+    expect(await ownerOf(flow, 'source')).toMatchObject({ first: { pid: client.pid }, count: 1 });
     // In the queue: nobody has it yet but who listens.
     expect(sockets.find(flow, 'destination')).toMatchObject({ isListener: true });
-    expect(sockets.ownerOf(flow, 'destination')).toMatchObject({ first: { pid: server.pid }, count: 1 });
+    expect(await ownerOf(flow, 'destination')).toMatchObject({ first: { pid: server.pid }, count: 1 });
     await server.does('a = l.accept()[0]');
     expect(sockets.find(flow, 'destination')).toMatchObject({ isListener: false });
     // Found at once, though no pass has seen it: in the process that listens.
-    expect(sockets.ownerOf(flow, 'destination')).toMatchObject({ first: { pid: server.pid } });
+    expect(await ownerOf(flow, 'destination')).toMatchObject({ first: { pid: server.pid } });
     // The other way round, and other ports, it is nobody's.
     expect(sockets.find(flow.reversed(), 'source')).toMatchObject({ isListener: false });
     expect(sockets.find(ends('tcp', from, own, to, port === 9 ? 10 : 9), 'source')).toBeUndefined();
@@ -150,7 +161,7 @@ describe('TCP', () => {
     await client.does('c.close()');
     await server.does('a.close()');
     expect(sockets.find(flow, 'source')).toBeUndefined();
-    expect(sockets.ownerOf(flow, 'source')).toBeUndefined();
+    expect(await ownerOf(flow, 'source')).toBe('none');
     expect(sockets.find(flow, 'destination')).toMatchObject({ isListener: true });
     await server.does('l.close()');
     expect(sockets.find(ends('tcp', from, own === 9 ? 10 : 9, to, port), 'destination')).toBeUndefined();
@@ -165,10 +176,9 @@ describe('TCP', () => {
     );
     const flow = ends('tcp', HOST6, own, REMOTE6, port);
     await there.does('a = l.accept()[0]');
-    await passed();
-    expect(sockets.ownerOf(flow, 'source')?.first.pid).toBe(here.pid);
+    expect(await ownerOf(flow, 'source')).toMatchObject({ first: { pid: here.pid } });
     expect(sockets.find(flow, 'destination')).toBeUndefined();
-    expect(sockets.ownerOf(flow, 'destination', { pid: there.pid })?.first.pid).toBe(there.pid);
+    expect(await ownerOf(flow, 'destination', { pid: there.pid })).toMatchObject({ first: { pid: there.pid } });
     expect(sockets.find(flow, 'source', { pid: there.pid })).toBeUndefined();
     expect(sockets.find(flow, 'source', { pid: 2 ** 30 })).toBeUndefined();
 
@@ -221,7 +231,7 @@ describe('TCP', () => {
     const fork = `import time; parent = os.getpid(); [os.fork() or (${wait}, os._exit(0)) for _ in range(3)]`;
     const port = Number((await server.does(LISTEN('AF_INET', '127.0.0.1'), fork))[0]);
     await passed();
-    const owners = sockets.ownerOf(ends('tcp', '127.0.0.1', 9, '127.0.0.1', port), 'destination');
+    const owners = await ownerOf(ends('tcp', '127.0.0.1', 9, '127.0.0.1', port), 'destination');
     expect(owners).toMatchObject({ first: { pid: server.pid }, count: 4 });
   });
 
@@ -237,7 +247,7 @@ describe('TCP', () => {
       const connect = `c = s.create_connection(('127.0.0.1', ${port})); say(c.getsockname()[1])`;
       const flow = ends('tcp', '127.0.0.1', Number((await client.does(connect))[0]), '127.0.0.1', port);
       expect(sockets.find(flow, 'destination')?.others.length).toBe(1);
-      expect(sockets.ownerOf(flow, 'destination')).toBeUndefined();
+      expect(await ownerOf(flow, 'destination')).toBeUndefined();
     }
   });
 });
@@ -255,11 +265,10 @@ describe('UDP', () => {
         `d = s.socket(type=s.SOCK_DGRAM); d.sendto(b'x', ('127.0.0.1', ${port})); say(d.getsockname()[1])`,
       )
     ).map(Number) as [number, number];
-    await passed();
     for (const own of [connected, open]) {
       const flow = ends('udp', '127.0.0.1', own, '127.0.0.1', port);
-      expect(sockets.ownerOf(flow, 'source')).toMatchObject({ first: { pid: client.pid } });
-      expect(sockets.ownerOf(flow, 'destination')).toMatchObject({ first: { pid: server.pid } });
+      expect(await ownerOf(flow, 'source')).toMatchObject({ first: { pid: client.pid } });
+      expect(await ownerOf(flow, 'destination')).toMatchObject({ first: { pid: server.pid } });
       expect(sockets.find(flow, 'destination')).toMatchObject({ isListener: true });
     }
     // Not what the connected one gets, and what may go to many.
@@ -275,30 +284,39 @@ describe('UDP', () => {
     const there = new Python(inside);
     const bind = `u = s.socket(s.AF_INET6, s.SOCK_DGRAM); u.bind(('::', 0)); say(u.getsockname()[1])`;
     const port = Number((await there.does(bind))[0]);
-    await passed();
     for (const [from, to] of [
       [HOST6, REMOTE6],
       [HOST, REMOTE],
     ] as const) {
       const flow = ends('udp', from, 4_000, to, port);
-      expect(sockets.ownerOf(flow, 'destination', { pid: there.pid })?.first.pid).toBe(there.pid);
+      expect(await ownerOf(flow, 'destination', { pid: there.pid })).toMatchObject({ first: { pid: there.pid } });
       expect(sockets.find(flow, 'destination')).toBeUndefined();
     }
   });
 });
 
-test('the socket of a process that ended is remembered', async () => {
+test('a process that ended is still told, but not of a socket that is gone', async () => {
   const server = new Python();
   const port = Number((await server.does(LISTEN('AF_INET', '127.0.0.1')))[0]);
-  const facts = sockets.find(ends('tcp', '127.0.0.1', 9, '127.0.0.1', port), 'destination')!;
+  const flow = ends('tcp', '127.0.0.1', 9, '127.0.0.1', port);
+  expect(await ownerOf(flow, 'destination')).toMatchObject({ first: { pid: server.pid } });
   await passed();
-  const owners = sockets.owner(facts)!;
-  expect(owners.first.pid).toBe(server.pid);
+  const asked = ownerOf(flow, 'destination');
   server.process.kill();
   await server.process.exited;
-  await passed();
-  expect(sockets.find(ends('tcp', '127.0.0.1', 9, '127.0.0.1', port), 'destination')).toBeUndefined();
-  expect(sockets.owner(facts)).toEqual(owners);
+  expect(await asked).toMatchObject({ first: { pid: server.pid } });
+  expect(await ownerOf(flow, 'destination')).toBe('none');
+});
+
+test('whoever waits is told in the end', async () => {
+  const some = new Sockets();
+  const server = new Python();
+  const port = Number((await server.does(LISTEN('AF_INET', '127.0.0.1')))[0]);
+  const told: unknown[] = [];
+  const ask = () => some.ask(ends('tcp', '127.0.0.1', 9, '127.0.0.1', port), 'destination', {}, one => told.push(one));
+  expect([ask(), ask()]).toEqual([true, true]);
+  some.close();
+  expect(told.length).toBe(2);
 });
 
 test('of the sockets in other namespaces few stay open, and none when all is over', async () => {

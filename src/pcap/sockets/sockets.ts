@@ -49,12 +49,20 @@ const BUDGET_MS = 4;
 /** After a pass, so that it takes at most a twentieth of a processor's time. */
 const REST_TIMES = 20;
 const REST_MIN_MS = 500;
+const WAIT_MS = 2_000;
+const WAITING_MAX = 1_024;
 /** Without anybody asking: what is seen now is known when it's gone. */
 const PASS_EVERY_MS = 15_000;
 
 interface Namespace {
   readonly fd: number;
   usedMs: number;
+}
+
+interface Waiting {
+  readonly facts: SocketFacts;
+  readonly tell: (owners: SocketOwners | undefined) => void;
+  readonly untilMs: number;
 }
 
 /** Where to ask. */
@@ -76,6 +84,7 @@ export class Sockets {
   readonly #rows = new Float64Array(3 * ROWS);
   #own: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #waiting: Waiting[] = [];
   #isPassing = false;
   #passMs = 0;
   #restUntilMs = 0;
@@ -112,24 +121,23 @@ export class Sockets {
     return this.#listener(place, ends);
   }
 
-  /** Who has a socket, or had it last; `candidates` are looked at first. What isn't known now may be later. */
-  owner({ inode, others }: SocketFacts, candidates: Iterable<number> = []): SocketOwners | undefined {
-    const known = this.#known(inode, candidates);
-    if (known === undefined) return undefined;
-    // Open which: but one process may have made them all.
-    const isOne = others.every(one => {
-      const owners = this.#known(one, [known.first.pid]);
-      return owners?.first.pid === known.first.pid && owners.first.startTicks === known.first.startTicks;
-    });
-    if (isOne) this.counters.owned++;
-    return isOne ? known : undefined;
-  }
-
-  /** Who has the socket at that end. Whoever took a connection is mostly one of those who listen. */
-  ownerOf(ends: Ends, side: Side, where: Where = {}): SocketOwners | undefined {
+  /**
+   * Who has the socket at that end, told once it is known: mostly at once, within seconds if at all. False where there is no socket, and
+   * nothing will be told.
+   */
+  ask(ends: Ends, side: Side, where: Where, tell: (owners: SocketOwners | undefined) => void): boolean {
     const facts = this.find(ends, side, where);
-    if (facts === undefined) return undefined;
-    return this.owner(facts, side === 'destination' && !facts.isListener ? this.#servers(ends, where) : []);
+    if (facts === undefined) return false;
+    // Whoever took a connection is mostly one of those who listen.
+    const candidates = side === 'destination' && !facts.isListener ? this.#servers(ends, where) : [];
+    for (const inode of [facts.inode, ...facts.others]) this.#look(inode, candidates);
+    if (this.#isKnown(facts) || this.#waiting.length >= WAITING_MAX) {
+      tell(this.#owner(facts));
+    } else {
+      this.#waiting.push({ facts, tell, untilMs: performance.now() + WAIT_MS });
+      this.#begin();
+    }
+    return true;
   }
 
   /** Once a second. */
@@ -147,27 +155,51 @@ export class Sockets {
     if (nowMs - this.#passedMs >= PASS_EVERY_MS) this.#begin();
   }
 
+  /** Whoever waits is told what is known. */
   close(): void {
+    this.#settle(true);
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const key of [...this.#namespaces.keys()]) this.#close(key);
   }
 
-  #known(inode: number, candidates: Iterable<number>): SocketOwners | undefined {
-    const known = this.#owners.ownersOf(inode);
-    if (known !== undefined) return known;
+  /** In the candidates, and as far as there's time for it in all others. */
+  #look(inode: number, candidates: Iterable<number>): void {
     let left = CANDIDATES_MAX;
     for (const pid of candidates) {
-      if (left-- === 0 || this.#leftMs() <= 0) break;
+      if (this.#owners.ownersOf(inode) !== undefined || left-- === 0 || this.#leftMs() <= 0) break;
       const beganMs = performance.now();
       this.#take(native().socketsOf(pid, this.#rows, CANDIDATE_US));
       this.#spentMs += performance.now() - beganMs;
-      const owners = this.#owners.ownersOf(inode);
-      if (owners !== undefined) return owners;
     }
-    this.#slice();
-    if (this.#owners.ownersOf(inode) === undefined) this.#begin();
-    return this.#owners.ownersOf(inode);
+    if (this.#owners.ownersOf(inode) === undefined) this.#slice();
+  }
+
+  #isKnown({ inode, others }: SocketFacts): boolean {
+    return [inode, ...others].every(one => this.#owners.ownersOf(one) !== undefined);
+  }
+
+  #owner({ inode, others }: SocketFacts): SocketOwners | undefined {
+    const known = this.#owners.ownersOf(inode);
+    // It may be open which socket it is, but one process may have made them all.
+    const isOne = others.every(one => {
+      const first = this.#owners.ownersOf(one)?.first;
+      return first?.pid === known?.first.pid && first?.startTicks === known?.first.startTicks;
+    });
+    if (known === undefined || !isOne) return undefined;
+    this.counters.owned++;
+    return known;
+  }
+
+  /** Tells those who wait for what is known by now, and all of them where it's over. */
+  #settle(isOver = false): void {
+    const nowMs = performance.now();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) {
+      if (isOver || nowMs >= one.untilMs || this.#isKnown(one.facts)) one.tell(this.#owner(one.facts));
+      else this.#waiting.push(one);
+    }
   }
 
   /** Those that listen where the connection went. */
@@ -252,7 +284,8 @@ export class Sockets {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#slice();
-      if (this.#isPassing) this.#begin();
+      this.#settle();
+      if (this.#isPassing || this.#waiting.length > 0) this.#begin();
     }, WINDOW_MS);
   }
 
