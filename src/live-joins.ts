@@ -78,6 +78,7 @@ export class LiveJoins {
     if (news === 'answered' || news === 'refused' || (news === 'opened' && flow.fate !== 'pending')) {
       this.joiner.decided(flow, timeMs);
     }
+    if (news === 'translated') this.joiner.translated(flow);
     this.poke();
   }
 

@@ -31,6 +31,7 @@ export class ReplayJoins {
 
   flow({ news, flow, timeMs }: CapturedFlow): void {
     if (news === 'opened') this.joiner.opened(flow);
+    if (news === 'translated') this.joiner.translated(flow);
     if (flow.fate === 'answered' || flow.fate === 'refused') this.joiner.decided(flow, timeMs);
     if (this.isAlone && Math.abs(timeMs - this.advancedMs) >= ADVANCE_MS) this.advance(timeMs);
   }

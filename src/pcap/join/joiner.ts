@@ -145,6 +145,13 @@ export class Joiner {
     for (const event of accepts) this.#accepted(event, held);
   }
 
+  /** Seen behind an address translation: whoever takes it knows it by those ends. */
+  translated(flow: Flow): void {
+    const held = this.#flows.get(flow);
+    const source = flow.translated && endKey(flow.translated.source);
+    if (held !== undefined && source !== undefined) this.#bySource.set(source, held);
+  }
+
   /** The other side said yes or no. */
   decided(flow: Flow, timeMs: number): void {
     const held = this.#flows.get(flow);
