@@ -108,6 +108,10 @@ async function ready(server: ReturnType<typeof serve>): Promise<void> {
 const events = (run: AgentRun, ...kinds: string[]): Line[] =>
   run.of(...kinds).filter(line => at(line, 'event.kind') === 'event' && number(line, 'destination.port') === PORT);
 
+/** Whoever starts the tests may have a long command line. */
+const warnings = (line: Line): unknown[] =>
+  [at(line, 'puppy.warnings') ?? []].flat().filter(code => code !== 'argv_truncated');
+
 /** What clients said of themselves: pid and port. */
 function clients(count: number, parallel: number, ...args: string[]): Map<number, number> {
   const out = execFileSync('sh', ['-c', `seq ${count} | xargs -P ${parallel} -I{} ${client} ${args.join(' ')}`], {
@@ -142,7 +146,7 @@ describe('a thousand clients that live for milliseconds', () => {
       const misplaced = ports.filter(line => number(line, 'source.port') !== said.get(number(line, 'process.pid')!));
       expect(misplaced.map(line => [at(line, 'process.pid'), at(line, 'source.port')])).toEqual([]);
       expect(told.filter(line => text(line, 'process.name') !== 'client')).toEqual([]);
-      expect(told.filter(line => at(line, 'puppy.warnings') !== undefined)).toEqual([]);
+      expect(told.flatMap(warnings)).toEqual([]);
       expect(events(run, 'flow_seen')).toEqual([]);
       console.log(`${parallel} at a time: ${ports.length} ports`);
       if (parallel === 1) expect(ports.length).toBeGreaterThanOrEqual(999);
@@ -260,11 +264,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('${REMOTE}', 9))`
     execFileSync('python3', ['-c', program]);
     await run.until('the calls', () => events(run, 'connect').length >= 3);
     expect(await run.stop()).toBe(0);
-    expect(events(run, 'connect').map(line => at(line, 'puppy.warnings'))).toEqual([
-      ['no_packet'],
-      ['no_packet'],
-      ['no_packet'],
-    ]);
+    expect(events(run, 'connect').map(warnings)).toEqual([['no_packet'], ['no_packet'], ['no_packet']]);
     expect(run.alerts()).toEqual([]);
   },
   HEAVY,
