@@ -59,8 +59,8 @@ export class LivePackets {
 
   private start(nowMs: number, connections: boolean): void {
     const { run } = this;
-    const { interfaces, snaplen, tls, trace, ...chosen } = run.config().pcap;
-    const needs = { dns: true, connections, tls, icmp: connections };
+    const { interfaces, snaplen, trace, ...chosen } = run.config().pcap;
+    const needs = { dns: true, connections, tls: false, icmp: connections };
     const filters = { ...chosen, own: [] };
     const wanted = new Wanted(filters);
     const source = new PacketSource(

@@ -68,7 +68,6 @@ export interface Config {
     readonly excludeAddresses: readonly string[];
     readonly ports: readonly number[];
     readonly excludePorts: readonly number[];
-    readonly tls: boolean;
     /** `auto`: where tracefs is there. */
     readonly trace: 'auto' | false;
   };
@@ -162,7 +161,6 @@ export function configFrom(tree: Tree, outputs: readonly OutputSpec[]): Config {
       excludeAddresses: read(tree, 'pcap', 'exclude_addresses'),
       ports: read(tree, 'pcap', 'ports'),
       excludePorts: read(tree, 'pcap', 'exclude_ports'),
-      tls: read(tree, 'pcap', 'tls'),
       trace: read(tree, 'pcap', 'trace'),
     },
     heartbeatMs: amount(tree, 'heartbeat'),

@@ -359,11 +359,7 @@ export const CONFIG_SCHEMA: SchemaNode = {
         exclude_addresses: ends(NETWORK, 'Tell no connections with one of these at either end'),
         ports: ends(PORT, 'Tell only connections with one of these at either end; none: all'),
         exclude_ports: ends(PORT, 'Tell no connections with one of these at either end'),
-        tls: {
-          type: 'boolean',
-          description: "Read what a connection's first packet says in plain: TLS's server name and JA4, HTTP's host",
-          default: false,
-        },
+        tls: later("What a connection's first packet says in plain: TLS's server name and JA4, HTTP's host"),
         trace: {
           type: ['boolean', 'string'],
           enum: ['auto', false],

@@ -69,7 +69,7 @@ describe('defaults', () => {
         diff: false,
       },
       pcap: {
-        ...{ enabled: 'auto', interfaces: ['any'], snaplen: 1_536, lan: true, udp: true, tls: false, trace: 'auto' },
+        ...{ enabled: 'auto', interfaces: ['any'], snaplen: 1_536, lan: true, udp: true, trace: 'auto' },
         ...{ addresses: [], excludeAddresses: [], ports: [], excludePorts: [] },
       },
       heartbeatMs: 60_000,
